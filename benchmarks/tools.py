@@ -1,0 +1,82 @@
+"""The quantizers to compare, each a command line: `tool.command(job)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+RUNNERS = Path(__file__).resolve().parent / "runners"
+DEFAULT = ("onnxq", "modelopt-max", "modelopt-entropy", "onnxruntime-minmax")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A copy of the model to read, the path to write, calibration inputs, and what the model asks of batches."""
+
+    source: Path
+    target: Path
+    calib: Path
+    batch_size: int | None = None
+    whole_feeds: bool = False
+
+    @property
+    def arguments(self) -> list[str]:
+        batch = ["--batch-size", str(self.batch_size)] if self.batch_size else []
+        feeds = ["--feeds"] if self.whole_feeds else []
+        return [str(self.source), str(self.target), str(self.calib), *batch, *feeds]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One way of quantizing; `package` is what its Python must have, `method` follows the name's first hyphen."""
+
+    name: str
+    package: str
+    python: str
+
+    @property
+    def method(self) -> str:
+        return self.name.partition("-")[2]
+
+    def command(self, job: Job) -> list[str]:
+        script = RUNNERS / f"with_{self.name.partition('-')[0]}.py"
+        return [self.python, str(script), *job.arguments, "--method", self.method]
+
+
+@dataclass(frozen=True)
+class Onnxq(Tool):
+    """onnxq's own command line; the method is a calibrator, such as "mse" or "percentile-99.9"."""
+
+    def command(self, job: Job) -> list[str]:
+        if job.whole_feeds:
+            return super().command(job)
+        batch = ["--batch-size", str(job.batch_size)] if job.batch_size else []
+        calibrator, _, percentile = self.method.partition("-")
+        method = ["--calibrator", calibrator] if calibrator else []
+        method += ["--percentile", percentile] if percentile else []
+        files = [str(job.source), str(job.target), "--calib", str(job.calib)]
+        return [self.python, "-m", "onnxq", "quantize", *files, "-q", *batch, *method]
+
+
+PACKAGES = {
+    "onnxq": "onnxq",
+    "modelopt": "nvidia-modelopt",
+    "onnxruntime": "onnxruntime",
+}
+
+
+def find_tools(names: Iterable[str], pythons: Mapping[str, str], python: str) -> tuple[Tool, ...]:
+    """Tools called `family` or `family-method`; `pythons` gives a family another interpreter than `python`.
+
+    Raises:
+        ValueError: a name is of no known family.
+    """
+    tools = []
+    for name in names:
+        family = name.partition("-")[0]
+        if family not in PACKAGES:
+            raise ValueError(f"No tool is called '{name}'. Choose from: {', '.join(PACKAGES)}, each with -METHOD")
+        kind = Onnxq if family == "onnxq" else Tool
+        tools.append(kind(name, PACKAGES[family], pythons.get(family) or python))
+    return tuple(tools)

@@ -1,0 +1,23 @@
+"""Keeps a share of the magnitudes and clips the rest."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from onnxq.core.format import Format, Range
+from onnxq.core.statistics import TensorStatistics
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """The smallest bin edge below which lie `percentile` percent of the magnitudes (Wu et al. 2020, section 3.3)."""
+
+    name: ClassVar[str] = "percentile"
+    percentile: float = 99.99
+
+    def choose(self, measured: TensorStatistics, stored: Format) -> Range:  # noqa: ARG002 - one signature for all
+        """See Calibrator."""
+        covered = np.cumsum(measured.magnitudes())
+        edge = int(np.searchsorted(covered, covered[-1] * (self.percentile / 100))) + 1
+        return measured.clipped(edge * measured.width)

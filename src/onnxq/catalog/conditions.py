@@ -1,0 +1,158 @@
+"""Why a node or an edge may have to stay in float: each condition returns None, or the refusal as a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+
+from onnxq.core.graph import GraphView, Node, Shape, Site
+from onnxq.core.target import Scene
+
+ALIGNMENT = 16
+"""Channels that an INT8 tensor-core kernel reads at once."""
+
+
+def carries(scene: Scene, node: Node) -> bool:
+    """Whether `node` only moves numbers, or picks the largest, so that Q/DQ pass through it."""
+    return not node.domain and (node.op in scene.target.copies or node.op == "MaxPool")
+
+
+def origins(scene: Scene, tensor: str) -> Iterator[str]:
+    """The tensors that `tensor` is a copy of, itself included: upwards through operators that carry."""
+
+    def sources(copy: str) -> Iterable[str]:
+        node = scene.view.producers.get(copy)
+        if node is None or not carries(scene, node):
+            return ()
+        return node.inputs if node.op == "Concat" else node.inputs[:1]
+
+    return _reachable(tensor, sources)
+
+
+def destinations(scene: Scene, tensor: str) -> Iterator[str]:
+    """The tensors that are copies of `tensor`, itself included: downwards through operators that carry."""
+
+    def copies(original: str) -> Iterable[str]:
+        for site in scene.view.sites.get(original, ()):
+            node = scene.view.by_name[site.node]
+            if carries(scene, node) and (site.index == 0 or node.op == "Concat"):
+                yield from node.outputs
+
+    return _reachable(tensor, copies)
+
+
+def _reachable(start: str, neighbours: Callable[[str], Iterable[str]]) -> Iterator[str]:
+    found, waiting = {start}, [start]
+    while waiting:
+        at = waiting.pop()
+        yield at
+        fresh = [tensor for tensor in neighbours(at) if tensor not in found]
+        found.update(fresh)
+        waiting.extend(fresh)
+
+
+def few_channels(scene: Scene, node: Node) -> str | None:
+    """Convolutions whose channels do not fill an INT8 kernel are faster in float."""
+    weight = scene.view.constants.get(node.inputs[1])
+    if weight is None or weight.ndim < 3:
+        return None
+    group, kernel = node.integer("group", 1), weight.shape[2:]
+    outputs, inputs = weight.shape[0], weight.shape[1] * group
+    if min(outputs, inputs) >= ALIGNMENT:
+        return None
+    square = len(set(kernel)) == 1
+    if group == 1:
+        stem = any(t in scene.view.inputs for t in origins(scene, node.inputs[0])) or max(outputs, inputs) >= ALIGNMENT
+        fits = square and stem and (outputs % 8 == 0 or inputs % 8 == 0)
+    else:
+        fits = outputs % 8 == 0 and min(kernel) >= 3
+    if fits:
+        return None
+    return f"{inputs} input and {outputs} output channels do not fill an INT8 kernel of {ALIGNMENT}"
+
+
+def grouped(scene: Scene, node: Node) -> str | None:
+    """Grouped transposed convolutions with Q/DQ are rejected by TensorRT."""
+    group = node.integer("group", 1)
+    return None if group == 1 else f"it has {group} groups, and a grouped transposed convolution has no INT8 kernel"
+
+
+def thin_product(scene: Scene, node: Node) -> str | None:
+    """Matrix products with a vector, or with fewer than 16 rows to sum over or columns, are faster in float."""
+    rows, inner, columns = _product_shape(scene.view, node)
+    if columns == 1 or rows == 1:
+        return "it multiplies a matrix with a vector, which is bound by memory"
+    for name, size in (("inner", inner), ("output", columns)):
+        if size is not None and size < ALIGNMENT:
+            return f"its {name} dimension of {size} does not fill an INT8 kernel of {ALIGNMENT}"
+    return None
+
+
+def two_activations(scene: Scene, node: Node) -> str | None:
+    """Products of two activations belong to attention, which TensorRT fuses into one half-precision kernel."""
+    if len(scene.view.variable_inputs(node)) < 2:
+        return None
+    return "both operands are computed at run time, as in attention, which is one fused kernel in float"
+
+
+def absorbed(scene: Scene, node: Node) -> str | None:
+    """A node that a kernel computes on its way out must not be cut from it by Q/DQ."""
+    head = scene.heads.get(node.name)
+    return f"it is fused into '{head}'" if head else None
+
+
+def constant_operand(scene: Scene, node: Node) -> str | None:
+    """Pointwise operators with a constant operand are folded into their neighbours."""
+    return "one operand is constant" if len(scene.view.variable_inputs(node)) < len(node.inputs) else None
+
+
+def float_source(scene: Scene, node: Node) -> str | None:
+    """INT8 is worth its conversion only where a kernel can write it: behind a weighted operator or another pair."""
+    view = scene.view
+    for origin in origins(scene, node.inputs[0]):
+        producer = view.producers.get(origin)
+        if origin in scene.quantized or (producer and producer.name in scene.heads):
+            return None
+    return "nothing in front of it writes INT8"
+
+
+def float_result(scene: Scene, node: Node) -> str | None:
+    """An operator that reads INT8 must also write it: its result has to reach Q/DQ, through copies at most."""
+    if any(tensor in scene.quantized for tensor in destinations(scene, node.outputs[0])):
+        return None
+    return "its result is not read as INT8, so it would have to convert"
+
+
+def graph_output(scene: Scene, node: Node) -> str | None:
+    """Model outputs stay in float, and so do the operators that only prepare them."""
+    return "it computes a model output" if node.outputs[0] in scene.view.outputs else None
+
+
+def no_convolution(scene: Scene, node: Node) -> str | None:
+    """Only a convolution can write its result as INT8 for a normalization."""
+    producer = scene.view.producers.get(node.inputs[0])
+    return None if producer and producer.op in ("Conv", "ConvTranspose") else "no convolution writes its input"
+
+
+def no_pair_yet(scene: Scene, site: Site) -> str | None:
+    """An operand without another INT8 reader would need a pair, and a copy, of its own."""
+    return None if site.tensor in scene.quantized else "nothing else reads this operand as INT8"
+
+
+def _product_shape(view: GraphView, node: Node) -> tuple[int | None, int | None, int | None]:
+    """(rows, inner, columns) of a MatMul or Gemm; rows of all batches together, None where unknown."""
+    left, right = (_shape(view, tensor) for tensor in node.inputs[:2])
+    flip_left, flip_right = node.integer("transA", 0), node.integer("transB", 0)
+    inner = columns = rows = None
+    if right:
+        right = right[::-1] if flip_right else right
+        inner, columns = (right[-2], right[-1]) if len(right) > 1 else (right[0], 1)
+    if left:
+        left = left[::-1] if flip_left else left
+        known = [size for size in left[:-1] if size is not None]
+        rows = math.prod(known) if len(known) == len(left) - 1 else None
+    return rows, inner, columns
+
+
+def _shape(view: GraphView, tensor: str) -> Shape | None:
+    return view.constants[tensor].shape if view.is_constant(tensor) else view.shapes.get(tensor)

@@ -1,0 +1,164 @@
+"""Where Q/DQ go for NVIDIA TensorRT 10 and 11 (explicit quantization, strongly typed networks).
+
+Sources:
+    guide: NVIDIA TensorRT documentation, "Working with Quantized Types", explicit quantization.
+        https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/work-quantized-types.html
+    API: NvInfer.h, IQuantizeLayer and IDequantizeLayer.
+    parser: onnx-tensorrt, onnxOpImporters.cpp, QuantDequantLinearHelper.
+    ModelOpt: NVIDIA ModelOpt 0.47, modelopt.onnx.quantization, NVIDIA's own model of TensorRT's fusions.
+    TRT#n: github.com/NVIDIA/TensorRT/issues/n
+"""
+
+from __future__ import annotations
+
+from onnxq.catalog.conditions import (
+    absorbed,
+    constant_operand,
+    few_channels,
+    float_result,
+    float_source,
+    graph_output,
+    grouped,
+    no_convolution,
+    no_pair_yet,
+    thin_product,
+    two_activations,
+)
+from onnxq.core.graph import Node
+from onnxq.core.target import OpRule, Residual, Target, Tie, Weight
+
+
+def _first(node: Node, rank: int) -> int | None:  # noqa: ARG001 - one signature for all axes
+    return 0
+
+
+def _per_tensor(node: Node, rank: int) -> int | None:  # noqa: ARG001
+    return None
+
+
+def _gemm_columns(node: Node, rank: int) -> int | None:  # noqa: ARG001
+    return 0 if node.integer("transB", 0) else 1
+
+
+def _matmul_columns(node: Node, rank: int) -> int | None:  # noqa: ARG001
+    return 1 if rank == 2 else None
+
+
+BETWEEN = (absorbed, graph_output, float_source, float_result)
+
+TENSORRT = Target(
+    name="tensorrt",
+    doc="NVIDIA TensorRT 10 and 11, explicit INT8 quantization",
+    activations="int8",
+    weights="int8",
+    opset=19,
+    source="guide, explicit quantization",
+    rules=(
+        OpRule(
+            "Conv",
+            inputs=(0,),
+            weights=(Weight(1, _first),),
+            unless=(few_channels,),
+            why="a convolution reads INT8 activations and weights; one scale per output channel",
+            source="guide, placement of Q/DQ; ModelOpt find_nodes_from_convs_to_exclude",
+        ),
+        OpRule(
+            "ConvTranspose",
+            inputs=(0,),
+            weights=(Weight(1, _per_tensor),),
+            unless=(grouped, few_channels),
+            why="a transposed convolution reads INT8; one scale for all weights, as kernels disagree on the axis",
+            source="TRT#2380, #1694, #1934",
+        ),
+        OpRule(
+            "Gemm",
+            inputs=(0,),
+            weights=(Weight(1, _gemm_columns),),
+            unless=(two_activations, thin_product),
+            why="a matrix product reads INT8 activations and weights; one scale per output column",
+            source="guide, placement of Q/DQ; ModelOpt find_nodes_from_matmul_to_exclude",
+        ),
+        OpRule(
+            "MatMul",
+            inputs=(0, 1),
+            weights=(Weight(1, _matmul_columns), Weight(0, _per_tensor)),
+            unless=(two_activations, thin_product),
+            why="a matrix product reads INT8 activations and weights; one scale per column of a 2-D right operand",
+            source="guide, placement of Q/DQ; guide 8.x, section 7.1.3; ModelOpt find_nodes_from_matmul_to_exclude",
+        ),
+        *(
+            OpRule(
+                op,
+                inputs=(0,),
+                unless=BETWEEN,
+                why="it reads INT8 and hands INT8 on to the next kernel",
+                source="guide, non-commuting layers; ModelOpt find_quantizable_nodes",
+            )
+            for op in ("AveragePool", "GlobalAveragePool", "LRN", "HardSwish", "Clip")
+        ),
+        OpRule(
+            "Add",
+            inputs=(0, 1),
+            unless=(absorbed, graph_output, constant_operand, float_source, float_result),
+            unless_edge=(no_pair_yet,),
+            why="it reads the INT8 copy that another kernel reads as well",
+            source="ModelOpt filter_quantizable_kgen_heads",
+        ),
+        OpRule(
+            "Mul",
+            inputs=(0, 1),
+            unless=(absorbed, graph_output, constant_operand, float_source, float_result),
+            why="a gate between two kernels reads INT8 and hands INT8 on",
+            source="ModelOpt filter_quantizable_kgen_heads",
+        ),
+        OpRule(
+            "Resize",
+            inputs=(0,),
+            unless=BETWEEN,
+            why="it follows a kernel that can write INT8",
+            source="ModelOpt _find_quantizable_kgen_partitions",
+        ),
+        OpRule(
+            "LayerNormalization",
+            inputs=(0,),
+            unless=(no_convolution,),
+            why="the convolution in front of it writes INT8",
+            source="ModelOpt find_conv_to_layernorm_nodes",
+        ),
+    ),
+    residuals=(
+        Residual(
+            "Add",
+            chains=tuple(
+                (*front, head)
+                for head in ("Conv", "ConvTranspose")
+                for front in ((), ("Relu",), ("Clip",), ("Mul", "Sigmoid"), ("MaxPool",), ("MaxPool", "Relu"))
+            ),
+            why="the convolution adds the shortcut itself, in INT8, if the shortcut is INT8",
+            source="guide, placement of Q/DQ, residual connections; TRT#1992; ModelOpt build_non_residual_input_map",
+        ),
+    ),
+    ties=tuple(
+        Tie(op, why="a kernel that copies cannot rescale", source="guide, Q/DQ propagation; TRT#4366; ModelOpt get_concat_eliminated_tensors")
+        for op in ("Concat", "MaxPool", "Slice", "Split", "Gather")
+    ),
+    copies=frozenset(
+        "Concat DepthToSpace Expand Flatten Gather GatherElements GatherND Identity Reshape ReverseSequence Slice "
+        "SpaceToDepth Split Squeeze Tile Transpose Unsqueeze".split()
+    ),
+    pointwise=frozenset(
+        "Abs Add Ceil Celu Clip Cos Div Elu Erf Exp Floor Gelu HardSigmoid HardSwish LeakyRelu Log Max Min Mish Mul "
+        "Neg PRelu Pow Reciprocal Relu Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Sub Swish Tanh "
+        "ThresholdedRelu".split()
+    ),
+    absorbed=frozenset(("BatchNormalization", "MaxPool")),
+    float_ops={
+        "Softmax": "an INT8 softmax has no kernel",
+        "BatchNormalization": "it could not be folded, and TensorRT scales in float",
+        "InstanceNormalization": "normalizations sum in float",
+        "GroupNormalization": "normalizations sum in float",
+        "LSTM": "recurrent layers have no INT8 kernel",
+        "GRU": "recurrent layers have no INT8 kernel",
+        "RNN": "recurrent layers have no INT8 kernel",
+    },
+)

@@ -1,0 +1,1 @@
+"""The nouns: frozen values that travel between stages. numpy and the standard library only."""

@@ -1,0 +1,115 @@
+"""A read-only picture of an ONNX graph: nodes, edges, constants, shapes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+Shape = tuple[int | None, ...]
+"""Dimensions of a tensor; None where the size is known at run time only."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator call. An omitted optional input is an empty string."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, object] = field(default_factory=dict, hash=False)
+    domain: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.op} '{self.name}'"
+
+    def integer(self, attribute: str, default: int) -> int:
+        """The value of an integer attribute."""
+        value = self.attributes.get(attribute, default)
+        return value if isinstance(value, int) else default
+
+    def integers(self, attribute: str) -> tuple[int, ...]:
+        """The value of a list-of-integers attribute, empty if it is absent."""
+        value = self.attributes.get(attribute, ())
+        return tuple(int(v) for v in value) if isinstance(value, list | tuple) else ()
+
+
+@dataclass(frozen=True, order=True)
+class Site:
+    """An edge: `tensor` read by the node named `node` as its input number `index`."""
+
+    tensor: str
+    node: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"input {self.index} of '{self.node}' (tensor '{self.tensor}')"
+
+
+@dataclass(frozen=True)
+class GraphView:
+    """The main graph of a prepared model.
+
+    Attributes:
+        nodes: in topological order, each with a unique name.
+        inputs: names of the graph inputs that are no initializers.
+        outputs: names of the graph outputs.
+        constants: initializers by name.
+        shapes: by tensor name; absent where the rank is unknown.
+        dtypes: numpy dtype names by tensor name; absent where unknown.
+        captured: tensors that an If, Loop or Scan body reads from this graph.
+    """
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    constants: Mapping[str, np.ndarray]
+    shapes: Mapping[str, Shape]
+    dtypes: Mapping[str, str]
+    captured: frozenset[str] = frozenset()
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """Nodes by name."""
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def producers(self) -> Mapping[str, Node]:
+        """The node that computes each tensor."""
+        return {tensor: node for node in self.nodes for tensor in node.outputs if tensor}
+
+    @cached_property
+    def sites(self) -> Mapping[str, tuple[Site, ...]]:
+        """The edges that leave each tensor, in node order."""
+        found: dict[str, list[Site]] = {}
+        for node in self.nodes:
+            for index, tensor in enumerate(node.inputs):
+                if tensor:
+                    found.setdefault(tensor, []).append(Site(tensor, node.name, index))
+        return {tensor: tuple(sites) for tensor, sites in found.items()}
+
+    def consumers(self, tensor: str) -> Iterator[Node]:
+        """The nodes that read `tensor`, once per edge."""
+        return (self.by_name[site.node] for site in self.sites.get(tensor, ()))
+
+    def is_constant(self, tensor: str) -> bool:
+        """Whether `tensor` is an initializer."""
+        return tensor in self.constants
+
+    def is_private(self, tensor: str) -> bool:
+        """Whether exactly one edge reads `tensor`: a kernel that computes it need not store it."""
+        return len(self.sites.get(tensor, ())) == 1 and tensor not in self.outputs and tensor not in self.captured
+
+    def variable_inputs(self, node: Node) -> tuple[str, ...]:
+        """The inputs of `node` that are computed at run time."""
+        return tuple(tensor for tensor in node.inputs if tensor and not self.is_constant(tensor))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the structure; two models that differ in weights alone share it."""
+        text = "\n".join(f"{n.domain}.{n.op} {n.name} {n.inputs} {n.outputs}" for n in self.nodes)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

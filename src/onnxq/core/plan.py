@@ -1,0 +1,171 @@
+"""Where Q/DQ pairs go, and why: one decision per edge that was considered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from onnxq.core.graph import GraphView, Site
+from onnxq.core.spec import Spec
+from onnxq.errors import PlanError, near_misses
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one edge.
+
+    Attributes:
+        site: the edge.
+        spec: how it is stored, None if it stays in float.
+        reason: a sentence.
+        source: where the rule behind it is documented.
+        op: the operator that reads the edge.
+    """
+
+    site: Site
+    spec: Spec | None
+    reason: str
+    source: str
+    op: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """The decision as plain data."""
+        return {
+            "node": self.site.node,
+            "op": self.op,
+            "input": self.site.index,
+            "tensor": self.site.tensor,
+            "spec": self.spec and self.spec.to_json(),
+            "reason": self.reason,
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every decision about a graph, in node order.
+
+    Attributes:
+        target: the name of the table that was interpreted.
+        fingerprint: of the graph it was made for.
+        decisions: at most one per edge.
+        ties: groups of tensors that share one scale.
+        residuals: names of the joins whose shortcut is quantized.
+    """
+
+    target: str
+    fingerprint: str
+    decisions: tuple[Decision, ...]
+    ties: tuple[tuple[str, ...], ...] = ()
+    residuals: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        specs: dict[str, tuple[Spec, str]] = {}
+        for decision in self.quantized:
+            if decision.spec is None or decision.spec.role == "weight":
+                continue
+            tensor, node = decision.site.tensor, decision.site.node
+            spec, other = specs.setdefault(tensor, (decision.spec, node))
+            if spec != decision.spec:
+                raise PlanError(
+                    f"Tensor '{tensor}' cannot be stored in two ways: as {spec} for node '{other}' and as "
+                    f"{decision.spec} for node '{node}'. Give both the same spec."
+                )
+        for name in self.residuals:
+            if len(both := [d.site.tensor for d in self.quantized if d.site.node == name]) > 1:
+                raise PlanError(
+                    f"The residual join '{name}' may have one quantized operand, the shortcut, but the plan quantizes "
+                    f"{both}. Set the spec of the other to null."
+                )
+
+    @cached_property
+    def quantized(self) -> tuple[Decision, ...]:
+        """The decisions that put a Q/DQ pair on their edge."""
+        return tuple(d for d in self.decisions if d.spec)
+
+    @cached_property
+    def refused(self) -> tuple[Decision, ...]:
+        """The decisions that leave their edge in float."""
+        return tuple(d for d in self.decisions if not d.spec)
+
+    @cached_property
+    def activations(self) -> tuple[str, ...]:
+        """Quantized activation tensors, in graph order."""
+        return tuple(dict.fromkeys(d.site.tensor for d in self.quantized if d.spec and d.spec.role == "activation"))
+
+    @cached_property
+    def weights(self) -> tuple[tuple[Site, Spec], ...]:
+        """Quantized weights, by the edge on which they are read."""
+        return tuple((d.site, d.spec) for d in self.quantized if d.spec and d.spec.role == "weight")
+
+    def without(self, nodes: Iterable[str], reason: str = "skipped on request") -> Plan:
+        """The plan with every edge into `nodes` left in float."""
+        names = frozenset(nodes)
+        return replace(
+            self,
+            decisions=tuple(
+                replace(d, spec=None, reason=reason, source="recipe") if d.spec and d.site.node in names else d
+                for d in self.decisions
+            ),
+        )
+
+    def to_json(self) -> str:
+        """The plan as JSON text that a person can edit: a spec of null leaves its edge in float."""
+        head = {"onnxq_plan": VERSION, "target": self.target, "model": self.fingerprint}
+        rows = ",\n".join(f"    {json.dumps(decision.to_json())}" for decision in self.decisions)
+        ties = ",\n".join(f"    {json.dumps(group)}" for group in self.ties)
+        lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
+        lines += [f'  "residuals": {json.dumps(self.residuals)},', f'  "ties": [\n{ties}\n  ],' if ties else '  "ties": [],']
+        return "\n".join(["{", *lines, f'  "decisions": [\n{rows}\n  ]', "}"]) + "\n"
+
+    @staticmethod
+    def from_json(text: str, view: GraphView) -> Plan:
+        """The plan in `text`, checked against the graph it is for.
+
+        Raises:
+            PlanError: the text is no plan, or names an edge, tensor or node that `view` does not have.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError as cause:
+            raise PlanError(f"The plan is no JSON: {cause}.") from cause
+        if not isinstance(data, dict) or data.get("onnxq_plan") != VERSION:
+            raise PlanError(f"This is no plan of onnxq: the key 'onnxq_plan' must be {VERSION}.")
+        if data.get("model") != view.fingerprint:
+            raise PlanError(
+                f"The plan was made for another model: its fingerprint is {data.get('model')}, this model's is "
+                f"{view.fingerprint}. Make a new one with `onnxq plan`."
+            )
+        try:
+            return Plan(
+                target=str(data["target"]),
+                fingerprint=view.fingerprint,
+                decisions=tuple(_decision(row, view) for row in data["decisions"]),
+                ties=tuple(tuple(_known(t, view) for t in group) for group in data.get("ties", ())),
+                residuals=tuple(str(name) for name in data.get("residuals", ())),
+            )
+        except (KeyError, TypeError, AttributeError) as cause:
+            raise PlanError(f"The plan lacks a part or holds something unexpected: {cause!r}.") from cause
+
+
+def _known(tensor: object, view: GraphView) -> str:
+    if isinstance(tensor, str) and (tensor in view.sites or tensor in view.producers):
+        return tensor
+    raise PlanError(f"The plan names the tensor {tensor!r}, which the model lacks.{near_misses(str(tensor), view.sites)}")
+
+
+def _decision(row: dict[str, Any], view: GraphView) -> Decision:
+    site = Site(row["tensor"], row["node"], row["input"])
+    if site.node not in view.by_name:
+        raise PlanError(f"The plan names the node '{site.node}', which the model lacks.{near_misses(site.node, view.by_name)}")
+    if site not in view.sites.get(site.tensor, ()):
+        raise PlanError(f"The plan names {site}, but there is no such edge. Its inputs: {view.by_name[site.node].inputs}.")
+    spec = None if row["spec"] is None else Spec.from_json(row["spec"])
+    if spec and (spec.role == "weight") != view.is_constant(site.tensor):
+        raise PlanError(f"The plan calls {site} a {spec.role}, but it is {'' if view.is_constant(site.tensor) else 'no '}constant.")
+    return Decision(site, spec, str(row.get("reason", "")), str(row.get("source", "")), view.by_name[site.node].op)

@@ -1,0 +1,81 @@
+"""What the user asked for."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from onnxq.core.graph import Node
+from onnxq.errors import RecipeError, near_misses
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Names nodes: ``op:Softmax`` by operator, ``re:layer[34]`` by regular expression, else by name or glob."""
+
+    pattern: str
+
+    def __post_init__(self) -> None:
+        if self.pattern.startswith("re:"):
+            try:
+                re.compile(self.pattern[3:])
+            except re.error as cause:
+                raise RecipeError(
+                    f"The selector '{self.pattern}' is no valid regular expression: {cause}."
+                ) from cause
+
+    def matches(self, node: Node) -> bool:
+        """Whether `node` is meant."""
+        if self.pattern.startswith("op:"):
+            return node.op == self.pattern[3:]
+        if self.pattern.startswith("re:"):
+            return re.search(self.pattern[3:], node.name) is not None
+        return node.name == self.pattern or fnmatch.fnmatchcase(node.name, self.pattern)
+
+    def select(self, nodes: Iterable[Node]) -> frozenset[str]:
+        """The names of the nodes meant.
+
+        Raises:
+            RecipeError: there are none; the message has near misses.
+        """
+        nodes = tuple(nodes)
+        chosen = frozenset(node.name for node in nodes if self.matches(node))
+        if not chosen:
+            wanted = self.pattern.removeprefix("op:").removeprefix("re:")
+            known = {node.op for node in nodes} if self.pattern.startswith("op:") else {node.name for node in nodes}
+            hint = near_misses(wanted, sorted(known)) or " `onnxq plan` lists the names of all nodes."
+            raise RecipeError(f"The selector '{self.pattern}' matches no node.{hint}")
+        return chosen
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to quantize.
+
+    Attributes:
+        target: the name of a placement table.
+        calibrator: the name of the calibrator of activations.
+        weight_calibrator: the name of the calibrator of weights.
+        percentile: the share of magnitudes, in percent, that the calibrator "percentile" keeps.
+        skip: selectors of nodes that stay in float.
+        batch_size: samples per inference, where the model leaves it free. It changes no result.
+        labels: the name of the evaluation array that holds class numbers; found by itself if it is the only extra one.
+        seed: chooses the calibration samples that fidelity is measured on when there are no evaluation data.
+    """
+
+    target: str = "tensorrt"
+    calibrator: str = "mse"
+    weight_calibrator: str = "max"
+    percentile: float = 99.99
+    skip: tuple[Selector, ...] = ()
+    batch_size: int = 32
+    labels: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.percentile <= 100.0:
+            raise RecipeError(f"The percentile must lie in (0, 100]. Got {self.percentile}.")
+        if self.batch_size < 1:
+            raise RecipeError(f"The batch size must be at least 1. Got {self.batch_size}.")

@@ -1,0 +1,94 @@
+"""What happened, as data: no formatting inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from onnxq.core.graph import GraphView, Node
+from onnxq.core.plan import Plan
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How close the quantized model is to FP32.
+
+    Attributes:
+        samples: how many samples.
+        figures: metric name -> figure of the quantized model, by output name.
+        baselines: metric name -> figure of FP32, by output name, for metrics that need labels.
+        uncompared: outputs that hold no real numbers, or change shape, with the reason.
+    """
+
+    samples: int
+    figures: Mapping[str, Mapping[str, float]]
+    baselines: Mapping[str, Mapping[str, float]]
+    uncompared: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The account of one quantization.
+
+    Attributes:
+        prepared: sentences about what was changed before quantization, with how often.
+        quantized: operator -> (nodes quantized, nodes in all).
+        refused: (operator, sentence) -> nodes left in float, the commonest first.
+        residuals: joins whose shortcut is quantized.
+        floored: tensor -> number of scales that had no values to be computed from.
+        drift: largest relative difference that preparation made to any output.
+        calibration_samples: how many samples were measured.
+        data: what fidelity was measured on: "evaluation" or "calibration".
+        fidelity: against FP32.
+        sizes: bytes of the FP32 and of the quantized model.
+        seconds: by stage.
+    """
+
+    prepared: tuple[tuple[str, int], ...]
+    quantized: Mapping[str, tuple[int, int]]
+    refused: Mapping[tuple[str, str], tuple[str, ...]]
+    residuals: tuple[str, ...]
+    floored: Mapping[str, int]
+    drift: float
+    calibration_samples: int
+    data: str
+    fidelity: Fidelity
+    sizes: tuple[int, int]
+    seconds: Mapping[str, float]
+
+    @staticmethod
+    def of(view: GraphView, plan: Plan, **rest: Any) -> Report:
+        """The report on a plan; `rest` are the fields that do not follow from it."""
+        readers = {decision.site.node for decision in plan.quantized}
+        quantized = {
+            op: (sum(node.name in readers for node in nodes), len(nodes))
+            for op, nodes in _by_op(view.nodes).items()
+            if any(node.name in readers for node in nodes)
+        }
+        refused: dict[tuple[str, str], dict[str, None]] = {}
+        for decision in plan.refused:
+            if decision.site.node not in readers:
+                refused.setdefault((decision.op, decision.reason), {})[decision.site.node] = None
+        ranked = sorted(refused.items(), key=lambda item: -len(item[1]))
+        return Report(
+            quantized=quantized,
+            refused={key: tuple(nodes) for key, nodes in ranked},
+            residuals=plan.residuals,
+            **rest,
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """The report as plain data."""
+        data = asdict(self)
+        data["refused"] = [
+            {"op": op, "reason": reason, "nodes": nodes} for (op, reason), nodes in self.refused.items()
+        ]
+        return data
+
+
+def _by_op(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+    found: dict[str, list[Node]] = {}
+    for node in nodes:
+        found.setdefault(node.op, []).append(node)
+    return found

@@ -1,0 +1,63 @@
+"""The scales of every quantized tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxq.core.graph import Site
+from onnxq.core.spec import PerAxis, Spec
+
+
+@dataclass(frozen=True)
+class QuantParams:
+    """What a Q/DQ pair carries.
+
+    Attributes:
+        scale: float32, shape () per tensor or (channels,) per axis; positive and finite.
+        spec: the format and granularity.
+        source: the calibrator's name; for a tensor whose scale is shared, with whom.
+        floored: how many scales had no values to be computed from and were set to a floor.
+    """
+
+    scale: NDArray[np.float32]
+    spec: Spec
+    source: str
+    floored: int = 0
+
+    def broadcastable(self, rank: int) -> NDArray[np.float32]:
+        """The scale in a shape that broadcasts against a tensor of `rank` axes."""
+        if not isinstance(self.spec.granularity, PerAxis):
+            return self.scale
+        shape = [1] * rank
+        shape[self.spec.granularity.axis] = -1
+        return self.scale.reshape(shape)
+
+    def to_json(self) -> dict[str, object]:
+        """The parameters as plain data."""
+        return {"scale": self.scale.tolist(), "spec": self.spec.to_json(), "source": self.source}
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Scales of activations by tensor, and of weights by site: two readers of one weight may cut it differently."""
+
+    activations: Mapping[str, QuantParams]
+    weights: Mapping[Site, QuantParams]
+
+    def floored(self) -> Iterable[tuple[str, int]]:
+        """Tensors of which some scale is a floor, with the number of such scales."""
+        yield from ((tensor, p.floored) for tensor, p in self.activations.items() if p.floored)
+        yield from ((site.tensor, p.floored) for site, p in self.weights.items() if p.floored)
+
+    def to_json(self) -> dict[str, object]:
+        """The scales as plain data."""
+        return {
+            "activations": {tensor: p.to_json() for tensor, p in self.activations.items()},
+            "weights": [
+                {"tensor": s.tensor, "node": s.node, "input": s.index, **p.to_json()} for s, p in self.weights.items()
+            ],
+        }

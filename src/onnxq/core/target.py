@@ -1,0 +1,139 @@
+"""A target is a table: which operators an engine runs in low precision, and what it fuses.
+
+Rows are data with their reason and source; stages/plan interprets them. A condition is a small named function that
+returns None, or the refusal as a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from onnxq.core.graph import GraphView, Node, Site
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a condition may look at, beside the node in question.
+
+    Attributes:
+        view: the graph.
+        target: the table being interpreted.
+        heads: for each node that a kernel absorbs, the name of the weighted node that the kernel is built around;
+            a weighted node is its own head.
+        quantized: tensors that have a Q/DQ pair so far.
+    """
+
+    view: GraphView
+    target: Target
+    heads: Mapping[str, str]
+    quantized: frozenset[str]
+
+
+Condition = Callable[[Scene, Node], str | None]
+EdgeCondition = Callable[[Scene, Site], str | None]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Where an operator's weight is, and the axis of its output channels.
+
+    Attributes:
+        input: the index of the input that holds it.
+        axis: the channel axis for a given node and rank; None stands for one scale per tensor.
+    """
+
+    input: int
+    axis: Callable[[Node, int], int | None]
+
+
+@dataclass(frozen=True)
+class OpRule:
+    """An operator whose inputs may be quantized.
+
+    Attributes:
+        op: the ONNX operator.
+        inputs: indices of the activations that get Q/DQ.
+        weights: where a weight may be; the first that is constant is taken. Empty for operators without weights.
+        unless: conditions under which the node stays in float.
+        unless_edge: conditions under which one of its inputs does.
+        why: the reason, as a sentence.
+        source: where that is documented.
+    """
+
+    op: str
+    inputs: tuple[int, ...]
+    why: str
+    source: str
+    weights: tuple[Weight, ...] = ()
+    unless: tuple[Condition, ...] = ()
+    unless_edge: tuple[EdgeCondition, ...] = ()
+
+
+@dataclass(frozen=True)
+class Residual:
+    """An Add that a kernel absorbs if its other operand is quantized, and the chains that may lead to it.
+
+    Attributes:
+        op: the operator that joins the branches.
+        chains: operator sequences, read upwards from the join, that end in the kernel's head.
+    """
+
+    op: str
+    chains: tuple[tuple[str, ...], ...]
+    why: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Tie:
+    """An operator whose inputs and output must share one scale to be free of charge."""
+
+    op: str
+    why: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """A placement table.
+
+    Attributes:
+        name: as recipes spell it.
+        doc: one line for people.
+        activations: the format of activations.
+        weights: the format of weights.
+        opset: the lowest ai.onnx opset that carries the target's Q/DQ.
+        rules: one row per operator that may be quantized.
+        residuals: joins that a kernel absorbs.
+        ties: operators whose tensors share a scale.
+        copies: operators that move numbers without changing them.
+        pointwise: operators that a kernel computes on its way out, if all else they read is constant or its own.
+        absorbed: further operators that a kernel computes on its way out.
+        float_ops: operators left in float, each with its reason.
+    """
+
+    name: str
+    doc: str
+    activations: str
+    weights: str
+    opset: int
+    rules: tuple[OpRule, ...]
+    residuals: tuple[Residual, ...]
+    ties: tuple[Tie, ...]
+    copies: frozenset[str]
+    pointwise: frozenset[str]
+    absorbed: frozenset[str]
+    float_ops: Mapping[str, str]
+    source: str
+
+    def __post_init__(self) -> None:
+        ops = [rule.op for rule in self.rules]
+        if len(ops) != len(set(ops)):
+            raise ValueError(f"Target '{self.name}' has two rules for one operator: {sorted(ops)}")
+        if unsourced := [row for row in (*self.rules, *self.residuals, *self.ties) if not (row.why and row.source)]:
+            raise ValueError(f"Target '{self.name}' has rows without reason or source: {unsourced}")
+
+    def rule(self, node: Node) -> OpRule | None:
+        """The row for `node`, if its operator may be quantized."""
+        return next((rule for rule in self.rules if rule.op == node.op and not node.domain), None)

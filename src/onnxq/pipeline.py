@@ -1,0 +1,178 @@
+"""All stages in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+
+import onnx
+
+from onnxq import onnx_io
+from onnxq.catalog import pick
+from onnxq.catalog.calibrators import CALIBRATORS
+from onnxq.catalog.formats import FORMATS
+from onnxq.catalog.metrics import METRICS
+from onnxq.catalog.targets import TARGETS
+from onnxq.core.batch import InputSpec, Tensors
+from onnxq.core.calibrator import Calibrator
+from onnxq.core.graph import GraphView
+from onnxq.core.observer import Clock, Observer, Silent
+from onnxq.core.plan import Plan
+from onnxq.core.recipe import Recipe
+from onnxq.core.report import Report
+from onnxq.core.scales import Scales
+from onnxq.core.statistics import Statistics
+from onnxq.core.target import Target
+from onnxq.errors import ModelError, RuntimeFailure
+from onnxq.runtimes import onnxruntime
+from onnxq.stages.calibrate import calibrate
+from onnxq.stages.calibrate.sources import counted, source
+from onnxq.stages.plan import check_plan
+from onnxq.stages.plan import plan as make_plan
+from onnxq.stages.prepare import Prepared, prepare
+from onnxq.stages.rewrite import rewrite
+from onnxq.stages.scale import scale
+from onnxq.stages.verify import Written, check_model, check_structure, equivalence, fidelity
+
+Model = onnx.ModelProto | str | Path
+Data = str | Path | Tensors | Iterable[Tensors]
+"""An npz file, arrays with samples on the first axis, or feed dicts."""
+
+BY_NAME = {stored.name: stored for stored in FORMATS}
+
+CHECKED = 64
+"""Calibration samples that fidelity is measured on when there are no evaluation data."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `quantize` made, and from what."""
+
+    model: onnx.ModelProto
+    plan: Plan
+    scales: Scales
+    statistics: Statistics
+    report: Report
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that is ready to be planned, beside what it was."""
+
+    original: onnx.ModelProto
+    prepared: Prepared
+    view: GraphView
+    inputs: tuple[InputSpec, ...]
+    target: Target
+
+
+def quantize(
+    model: Model,
+    calib: Data,
+    recipe: Recipe = Recipe(),
+    *,
+    plan: Plan | str | None = None,
+    evaluation: Data | None = None,
+    observer: Observer | None = None,
+) -> Result:
+    """Quantizes a model. No file is written.
+
+    Args:
+        model: FP32, as a ModelProto or a path. Not modified.
+        calib: typical inputs: an npz file, arrays by input name with samples on the first axis, or any iterable of
+            feed dicts.
+        recipe: how to quantize.
+        plan: where Q/DQ go, as a Plan or its JSON text; made from the recipe's target if not given.
+        evaluation: inputs that are not among `calib`, to measure fidelity on. Labels may be among the arrays.
+        observer: told of the progress.
+
+    Raises:
+        InputError: the model, the data, the recipe or the plan are not usable; the message says what to change.
+        StageError: onnxq or a runtime failed.
+    """
+    clock = Clock(observer or Silent())
+    with clock.stage("prepare"):
+        subject = read(model, recipe)
+        original = _load_original(subject.original)
+        prepared = onnxruntime.Session(subject.prepared.model)
+        samples = source(calib, subject.inputs, recipe.batch_size)
+        held_out = source(evaluation, subject.inputs, recipe.batch_size, recipe.labels) if evaluation else None
+        drift = equivalence(original, prepared, next(samples.some(1, recipe.seed)))
+    with clock.stage("plan"):
+        made = plan_of(subject, recipe, plan)
+    with clock.stage("calibrate"):
+        taps = onnxruntime.Session(subject.prepared.model, made.activations)
+        statistics = calibrate(taps, counted(samples.batches(), len(samples), clock.observer), made.activations)
+    with clock.stage("scale"):
+        calibrators = _calibrator(recipe.calibrator, recipe), _calibrator(recipe.weight_calibrator, recipe)
+        scales = scale(made, subject.view, statistics, BY_NAME, calibrators)
+    with clock.stage("rewrite"):
+        sites = [decision.site for decision in made.quantized]
+        written = rewrite(subject.prepared.model, subject.view, scales, sites, BY_NAME)
+    with clock.stage("verify"):
+        check_structure(Written(onnx_io.view(written), made, subject.view))
+        check_model(written, beside=subject.original)
+        quantized = onnxruntime.Session(written, as_written=True)
+        batches = held_out.batches() if held_out else samples.some(CHECKED, recipe.seed)
+        total = len(held_out) if held_out else min(CHECKED, len(samples))
+        measured = fidelity(original, quantized, counted(batches, total, clock.observer), METRICS)
+    report = Report.of(
+        subject.view,
+        made,
+        prepared=tuple((note.text, note.count) for note in subject.prepared.notes),
+        floored=dict(scales.floored()),
+        drift=drift,
+        calibration_samples=statistics.samples,
+        data="evaluation" if held_out else "calibration",
+        fidelity=measured,
+        sizes=(subject.original.ByteSize(), written.ByteSize()),
+        seconds=clock.seconds,
+    )
+    return Result(written, made, scales, statistics, report)
+
+
+def read(model: Model, recipe: Recipe) -> Subject:
+    """Loads and prepares a model.
+
+    Raises:
+        ModelError: it cannot be read or prepared.
+    """
+    target = pick(TARGETS, recipe.target, "target")
+    original = model if isinstance(model, onnx.ModelProto) else onnx_io.load(Path(model))
+    prepared = prepare(original, onnxruntime.evaluate, target.opset)
+    view = onnx_io.view(prepared.model)
+    inputs = tuple(InputSpec(n, view.dtypes.get(n, ""), view.shapes.get(n)) for n in view.inputs)
+    return Subject(original, prepared, view, inputs, target)
+
+
+def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -> Plan:
+    """The given plan less what the recipe skips, or a new one.
+
+    Raises:
+        PlanError: the given plan is none, or belongs to another model.
+        RecipeError: a selector matches nothing.
+        ModelError: nothing can be quantized.
+    """
+    if given is None:
+        return make_plan(subject.view, subject.target, recipe.skip)
+    made = Plan.from_json(given, subject.view) if isinstance(given, str) else given
+    for selector in recipe.skip:
+        made = made.without(selector.select(subject.view.nodes))
+    check_plan(made, subject.view, BY_NAME)
+    return made
+
+
+def _load_original(model: onnx.ModelProto) -> onnxruntime.Session:
+    try:
+        return onnxruntime.Session(model)
+    except RuntimeFailure as cause:
+        raise ModelError(f"The model cannot be run, so it cannot be calibrated. {cause}") from cause
+
+
+def _calibrator(name: str, recipe: Recipe) -> Calibrator:
+    """The calibrator of that name; its parameters are the recipe's fields of the same names."""
+    chosen = pick(CALIBRATORS, name, "calibrator")
+    if not is_dataclass(chosen):
+        return chosen
+    return replace(chosen, **{field.name: getattr(recipe, field.name) for field in fields(chosen)})

@@ -1,0 +1,1 @@
+"""Edge to engines: each file is the only importer of its engine."""

@@ -1,0 +1,105 @@
+"""Edge to ONNX Runtime: runs models on the CPU."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+from onnxq.core.batch import Tensors
+from onnxq.errors import RuntimeFailure
+
+_QUIET = 4  # fatal messages only: failures reach the caller as exceptions
+_PROTOBUF_LIMIT = 2**31 - 2**20
+_FAILURES = (
+    *(kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+    ValueError,
+    TypeError,
+    RuntimeError,
+)
+
+
+class Session:
+    """A loaded model.
+
+    Attributes:
+        outputs: the names of what a call returns.
+    """
+
+    def __init__(self, model: onnx.ModelProto, extra_outputs: Sequence[str] = (), as_written: bool = False) -> None:
+        """Loads `model`.
+
+        Args:
+            model: to run.
+            extra_outputs: further tensors to return; the model's own outputs are then left out.
+            as_written: compute Q/DQ as they are written, instead of fusing them into integer kernels.
+
+        Raises:
+            RuntimeFailure: ONNX Runtime refuses the model.
+        """
+        options = ort.SessionOptions()
+        options.log_severity_level = _QUIET
+        options.enable_mem_pattern = not extra_outputs
+        if as_written:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        self.outputs = list(extra_outputs) or [value.name for value in model.graph.output]
+        self._inputs = {value.name for value in model.graph.input}
+        self._computed = [name for name in self.outputs if name not in self._inputs]
+        tapped = _tapped(model, self._computed) if extra_outputs else model
+        try:
+            self._session = _load(tapped, options)
+        except _FAILURES as cause:
+            raise RuntimeFailure(f"ONNX Runtime {ort.__version__} refuses the model: {_first_line(cause)}") from cause
+
+    def __call__(self, feeds: Tensors) -> Tensors:
+        """The outputs for `feeds`, by name.
+
+        Raises:
+            RuntimeFailure: ONNX Runtime stops.
+        """
+        try:
+            values = self._session.run(self._computed, dict(feeds)) if self._computed else []
+        except _FAILURES as cause:
+            raise RuntimeFailure(f"ONNX Runtime stopped while running the model: {_first_line(cause)}") from cause
+        return {**{n: feeds[n] for n in self.outputs if n in self._inputs}, **dict(zip(self._computed, values, strict=True))}
+
+
+def evaluate(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """The outputs of a model without inputs."""
+    return dict(Session(model)({}))
+
+
+def _load(model: onnx.ModelProto, options: ort.SessionOptions) -> ort.InferenceSession:
+    providers = ["CPUExecutionProvider"]
+    if model.ByteSize() <= _PROTOBUF_LIMIT:
+        return ort.InferenceSession(model.SerializeToString(), options, providers)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.onnx")
+        copy = onnx.ModelProto()
+        copy.CopyFrom(model)
+        onnx.save_model(copy, path, save_as_external_data=True, location="weights")
+        return ort.InferenceSession(path, options, providers)
+
+
+def _tapped(model: onnx.ModelProto, tensors: Sequence[str]) -> onnx.ModelProto:
+    """A copy of `model` that returns `tensors` in place of its outputs."""
+    types = {value.name: value for value in (*model.graph.input, *model.graph.value_info, *model.graph.output)}
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    del copy.graph.output[:]
+    for name in tensors:
+        output = copy.graph.output.add()
+        if name in types:
+            output.CopyFrom(types[name])
+        output.name = name
+    return copy
+
+
+def _first_line(cause: Exception) -> str:
+    lines = str(cause).strip().splitlines()
+    return lines[0] if lines else type(cause).__name__

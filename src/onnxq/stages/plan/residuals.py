@@ -1,0 +1,112 @@
+"""Finds residual joins, and which of their two operands is the shortcut.
+
+A kernel that ends in a join (Conv + Add) can read the other operand as INT8. That operand, the shortcut, gets Q/DQ;
+the operand that the kernel itself computes must not. Where both operands come from a convolution, the longer way to
+the node where they part is the main path and the shorter one the shortcut.
+
+Source: ModelOpt 0.47, build_non_residual_input_map; TensorRT guide, residual connections.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from onnxq.core.graph import GraphView, Node
+from onnxq.core.target import Residual, Target
+
+
+def residual_joins(view: GraphView, target: Target) -> dict[str, tuple[int, Residual]]:
+    """For each residual join, the index of its shortcut operand and the row that says so."""
+    found: dict[str, tuple[int, Residual]] = {}
+    for node in view.nodes:
+        for row in target.residuals:
+            if node.op == row.op and not node.domain and (shortcut := _shortcut(view, target, row, node)) is not None:
+                found[node.name] = shortcut, row
+    return found
+
+
+def _shortcut(view: GraphView, target: Target, row: Residual, join: Node) -> int | None:
+    """The index of the operand of `join` to quantize, None if it is no residual join."""
+    if len(join.inputs) != 2 or join.inputs[0] == join.inputs[1]:
+        return None
+    if any(view.is_constant(tensor) for tensor in join.inputs) or not _same_shape(view, *join.inputs):
+        return None
+    heads = [_head(view, target, row, tensor) for tensor in join.inputs]
+    if heads[0] is None and heads[1] is None:
+        return None
+    if heads[0] == heads[1]:
+        return None
+    ways = [_distances(view, tensor) for tensor in join.inputs]
+    fork = min(ways[0].keys() & ways[1].keys(), key=lambda name: (ways[0][name] + ways[1][name], name), default=None)
+    if heads[0] and heads[1]:
+        if fork is None:
+            return 0
+        return 1 if ways[0][fork] > ways[1][fork] else 0
+    main = 0 if heads[0] else 1
+    if fork is not None and ways[main][fork] <= ways[main][heads[main] or fork]:
+        return None  # the other branch reads what this kernel computes, so the kernel must store it first
+    return 1 - main
+
+
+def _head(view: GraphView, target: Target, row: Residual, tensor: str) -> str | None:
+    """The node at the far end of one of the row's chains that leads up from `tensor`, None if none does."""
+    return next((head for chain in row.chains if (head := _follow(view, target, chain, tensor))), None)
+
+
+def _follow(view: GraphView, target: Target, chain: tuple[str, ...], tensor: str) -> str | None:
+    node = view.producers.get(tensor)
+    while node is not None and node.op != chain[0] and _transparent(view, target, node):
+        node = view.producers.get(_only_variable(view, node))
+    if node is None or node.domain or node.op != chain[0]:
+        return None
+    if len(chain) == 1:
+        return node.name
+    ways = (_follow(view, target, chain[1:], t) for t in view.variable_inputs(node))
+    if chain[:2] == ("Mul", "Sigmoid"):  # x * sigmoid(x): both ways lead to the same convolution
+        ways = (_swish(view, target, chain[2:], node),)
+    return next((head for head in ways if head), None)
+
+
+def _swish(view: GraphView, target: Target, rest: tuple[str, ...], mul: Node) -> str | None:
+    for gate, value in (mul.inputs, mul.inputs[::-1]):
+        sigmoid = view.producers.get(gate)
+        if sigmoid and sigmoid.op == "Sigmoid" and sigmoid.inputs[0] == value:
+            return _follow(view, target, rest, value)
+    return None
+
+
+def _transparent(view: GraphView, target: Target, node: Node) -> bool:
+    """Whether a kernel computes `node` without ending: a copy, or an Add or Mul with a constant."""
+    if node.domain or len(view.variable_inputs(node)) != 1:
+        return False
+    return node.op in target.copies or node.op in ("Add", "Mul", "BatchNormalization")
+
+
+def _only_variable(view: GraphView, node: Node) -> str:
+    return view.variable_inputs(node)[0]
+
+
+def _same_shape(view: GraphView, left: str, right: str) -> bool:
+    """Whether the operands may have one shape: a join that broadcasts is no residual one."""
+    shapes = view.shapes.get(left), view.shapes.get(right)
+    if shapes[0] is None or shapes[1] is None:
+        return True
+    return len(shapes[0]) == len(shapes[1]) and all(
+        a == b or a is None or b is None for a, b in zip(*shapes, strict=True)
+    )
+
+
+def _distances(view: GraphView, tensor: str) -> dict[str, int]:
+    """For each node and graph input above `tensor`, how many nodes lie between."""
+    found: dict[str, int] = {}
+    queue = deque([(tensor, 0)])
+    while queue:
+        at, steps = queue.popleft()
+        node = view.producers.get(at)
+        name = node.name if node else at
+        if name in found or view.is_constant(at):
+            continue
+        found[name] = steps
+        if node:
+            queue.extend((t, steps + 1) for t in view.variable_inputs(node))
+    return found

@@ -1,0 +1,85 @@
+"""One node whose operator changed between two opsets, and the edits that upgrades are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxq.errors import ModelError
+from onnxq.stages.prepare.names import Names
+
+
+@dataclass(frozen=True)
+class Site:
+    """A node of the main graph, of a body or of a local function, to be edited in place.
+
+    New constants are Constant nodes, since a local function has no initializers.
+    """
+
+    node: ir.Node
+    names: Names
+
+    def refusal(self, why: str) -> ModelError:
+        """The error that says why this node cannot be upgraded."""
+        return ModelError(f"{self.node.op_type} '{self.node.name}' {why}")
+
+    def pop(self, name: str) -> ir.Attr | None:
+        """Removes and returns an attribute; None if the node does not have it."""
+        attribute = self.node.attributes.pop(name, None)
+        if attribute is not None and attribute.is_ref():
+            raise self.refusal(
+                f"takes '{name}' from an attribute of its local function, which became an input in a newer opset. "
+                "Inline the functions first: onnx.inliner.inline_local_functions(model)."
+            )
+        return attribute
+
+    def set_input(self, index: int, value: ir.Value | None) -> None:
+        """Sets an input, leaving those before it that do not exist yet empty."""
+        self.node.resize_inputs(max(index + 1, len(self.node.inputs)))
+        self.node.replace_input_with(index, value)
+
+    def input_type(self) -> ir.DataType | None:
+        """The element type of the first input, if known."""
+        source = self.node.inputs[0]
+        return source.dtype if source is not None else None
+
+    def insert_before(self, op_type: str, inputs: list[ir.Value | None], attributes: dict[str, object]) -> ir.Value:
+        """The output of a new node in front of this one."""
+        node = self._new_node(op_type, inputs, attributes)
+        self.node.prepend(node)
+        return node.outputs[0]
+
+    def insert_after(self, op_type: str, inputs: list[ir.Value | None], attributes: dict[str, object]) -> None:
+        """Puts a new node behind this one; its first input is this node's output, whose name and readers it takes."""
+        inner, node = self.node.outputs[0], self._new_node(op_type, [], attributes)
+        outer = node.outputs[0]
+        outer.type, outer.shape = inner.type, inner.shape
+        inner.replace_all_uses_with(outer, replace_graph_outputs=True)
+        inner.name, outer.name, inner.shape = outer.name, inner.name, None
+        node.resize_inputs(1 + len(inputs))
+        for index, value in enumerate([inner, *inputs]):
+            node.replace_input_with(index, value)
+        self.node.append(node)
+
+    def constant(self, stem: str, array: np.ndarray) -> ir.Value:
+        """The output of a new Constant node, named after this node and `stem`."""
+        value = self.insert_before("Constant", [], {"value": ir.tensor(array)})
+        value.name = self.names.fresh(f"{self.node.name}_{stem}")
+        value.type, value.shape = ir.TensorType(ir.tensor(array).dtype), ir.Shape(array.shape)
+        return value
+
+    def constant_like_input(self, stem: str, number: float) -> ir.Value:
+        """A scalar constant of the first input's type, cast at run time where that type is unknown."""
+        dtype = self.input_type()
+        if dtype is not None:
+            return self.constant(stem, np.asarray(number, dtype.numpy()))
+        single = self.constant(stem, np.asarray(number, np.float32))
+        return self.insert_before("CastLike", [single, self.node.inputs[0]], {})
+
+    def _new_node(self, op_type: str, inputs: list[ir.Value | None], attributes: dict[str, object]) -> ir.Node:
+        name = self.names.fresh(f"{self.node.name}_{op_type}")
+        node = ir.node(op_type, inputs, attributes, name=name)  # type: ignore[arg-type]
+        node.outputs[0].name = self.names.fresh(f"{name}_output")
+        return node

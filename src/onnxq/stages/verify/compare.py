@@ -1,0 +1,125 @@
+"""Compares two models that should compute the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from onnxq.core.batch import Array, Batch, Tensors, is_real
+from onnxq.core.metric import Metric, Sums
+from onnxq.core.report import Fidelity
+from onnxq.errors import DataError, PrepareError
+
+Run = Callable[[Tensors], Tensors]
+
+TOLERANCE = 1e-4
+"""The largest difference that preparation may make, relative to the largest value of the output."""
+
+
+def equivalence(original: Run, prepared: Run, batch: Batch) -> float:
+    """The largest relative difference between the outputs of two models that should be equal.
+
+    Returns:
+        max |a - b| / max |a|, over all outputs.
+
+    Raises:
+        PrepareError: it is above TOLERANCE, or an output that is no real number differs at all.
+    """
+    before, after = original(batch.feeds), prepared(batch.feeds)
+    worst = 0.0
+    for name, reference in before.items():
+        difference = _difference(reference, after[name])
+        if not difference <= TOLERANCE:
+            raise PrepareError(
+                f"Preparing the model changed its output '{name}' by {difference:.1e} of its largest value; at most "
+                f"{TOLERANCE:.0e} is allowed. This is a bug in onnxq: please report it with the model."
+            )
+        worst = max(worst, difference)
+    return worst
+
+
+def _difference(reference: object, candidate: object) -> float:
+    if not (isinstance(reference, np.ndarray) and isinstance(candidate, np.ndarray)):
+        return 0.0 if type(reference) is type(candidate) else np.inf  # sequences and maps hold what arrays held before
+    if reference.shape != candidate.shape or reference.dtype != candidate.dtype:
+        return np.inf
+    if not is_real(reference):
+        return 0.0 if np.array_equal(reference, candidate) else np.inf
+    a, b = reference.astype(np.float64), candidate.astype(np.float64)
+    finite = np.isfinite(a)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return np.inf
+    largest = np.abs(a[finite]).max(initial=0.0)
+    apart = np.abs(a[finite] - b[finite]).max(initial=0.0)
+    return float(apart / largest) if largest else float(apart)
+
+
+def fidelity(original: Run, quantized: Run, batches: Iterable[Batch], metrics: Iterable[Metric]) -> Fidelity:
+    """How close `quantized` is to `original`, batch by batch.
+
+    Args:
+        original: feeds -> outputs of the FP32 model.
+        quantized: feeds -> outputs of the quantized one.
+        batches: what to feed.
+        metrics: what to compute.
+
+    Raises:
+        DataError: there are no batches.
+    """
+    metrics = tuple(metrics)
+    sums, baselines = _Table(), _Table()
+    uncompared: dict[str, str] = {}
+    samples = 0
+    for batch in batches:
+        before, after = original(batch.feeds), quantized(batch.feeds)
+        samples += batch.samples
+        for name, raw in before.items():
+            if reason := _incomparable(raw, after[name]):
+                uncompared[name] = reason
+                continue
+            reference, candidate = batch.unpadded(raw), batch.unpadded(after[name])
+            labels = batch.labels if _classifies(reference, batch) else None
+            for metric in metrics:
+                if not metric.labelled:
+                    sums.add(name, metric, metric.sums(reference, candidate, None))
+                elif labels is not None:
+                    sums.add(name, metric, metric.sums(reference, candidate, labels))
+                    baselines.add(name, metric, metric.sums(reference, reference, labels))
+    if samples == 0:
+        raise DataError("There are no samples to compare the models on.")
+    return Fidelity(samples, sums.figures(), baselines.figures(), uncompared)
+
+
+class _Table:
+    """Sums by output and metric."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, dict[str, tuple[Metric, Sums]]] = {}
+
+    def add(self, output: str, metric: Metric, sums: Sums) -> None:
+        row = self._sums.setdefault(output, {})
+        row[metric.name] = metric, sums + row[metric.name][1] if metric.name in row else sums
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        return {
+            output: {name: metric.figure(sums) for name, (metric, sums) in row.items()}
+            for output, row in self._sums.items()
+        }
+
+
+def _incomparable(reference: object, candidate: object) -> str | None:
+    if not (isinstance(reference, np.ndarray) and isinstance(candidate, np.ndarray)):
+        return "it is a sequence or a map"
+    if not is_real(reference):
+        return f"it holds {reference.dtype.name}"
+    if reference.shape != candidate.shape:
+        return f"its shape changes from {reference.shape} to {candidate.shape}"
+    return None
+
+
+def _classifies(output: Array, batch: Batch) -> bool:
+    """Whether `output` has one score per class for each labelled sample."""
+    if batch.labels is None or output.ndim < 2 or len(output) != batch.samples:
+        return False
+    return bool(output[0].size > max(1, int(batch.labels.max(initial=0))))

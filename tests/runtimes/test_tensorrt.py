@@ -1,0 +1,205 @@
+"""The plan that TensorRT for RTX makes on a CPU, read from its log."""
+
+import importlib.util
+import os
+import re
+import sys
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from onnxq.errors import RecipeError, RuntimeFailure
+from onnxq.runtimes.tensorrt import (
+    LayerPlan,
+    Tensor,
+    compile_ahead_of_time,
+    compute_nodes,
+    int8_nodes,
+    layers_from_log,
+    operators_from_model,
+)
+
+NHWC = "Strides: [1024,1,128,16], StrideOrder: [3,0,2,1], "
+LOG = f"""Layers:
+Name: __myl_Move_myl0_0, LayerType: kgen, Inputs: [ {{ Name: x, Dimensions: [8,16,8,8], {NHWC}Datatype: Float, \
+Format: (Linear) Row major linear format }}], Constants: [], Outputs: [ {{ Name: x_q, Dimensions: [8,16,8,8], {NHWC}\
+Datatype: Int8, Format: (NHWC) Channel major format }}], TacticName: __myl_Move_0x8b, StreamId: 0, Metadata: 
+Name: __mye5318_myl0_14, LayerType: signal, Inputs: [], Constants: [], Outputs: [], TacticName: , StreamId: 0, \
+EventId: 3, Metadata: 
+Name: the/Conv, first_myl0_1, LayerType: correlation, Inputs: [ {{ Name: x_q, Dimensions: [8,16,8,8], {NHWC}\
+Datatype: Int8, Format: (NHWC) Channel major format }}], Constants: [ {{ Name: w, Dimensions: [16,16,3,3], {NHWC}\
+Datatype: Int8, Format: (NHWC) Channel major format }}, {{ Name: s, Dimensions: [1,16,1,1], {NHWC}\
+Datatype: Float, Format: (NHWC) Channel major format }}], Outputs: [ {{ Name: y, Dimensions: [8,16,8,8], {NHWC}\
+Datatype: Float, Format: (NHWC) Channel major format }}], TacticName: __myelin_CASK_STUB, StreamId: 0, \
+Metadata: [ONNX Layer: the/Conv[0]]\x1f[ONNX Layer: x_DQ]
+
+I/O Tensors:
+ Name: x, IOMode: Input, DataType: Float, Dimensions: [8,16,8,8], Location: Device"""  # noqa: W291
+
+
+def quantized(name, nodes, weights, scale, axis=None):
+    """Appends Q/DQ of `name` to `nodes` and its scale to `weights`; returns the dequantized tensor's name."""
+    weights[f"{name}_scale"] = np.asarray(scale, np.float32)
+    weights[f"{name}_zero"] = np.zeros_like(weights[f"{name}_scale"], np.int8)
+    more = {} if axis is None else {"axis": axis}
+    nodes += [
+        helper.make_node("QuantizeLinear", [name, f"{name}_scale", f"{name}_zero"], [f"{name}_q"], f"{name}_Q", **more),
+        helper.make_node(
+            "DequantizeLinear", [f"{name}_q", f"{name}_scale", f"{name}_zero"], [f"{name}_dq"], f"{name}_DQ", **more
+        ),
+    ]
+    return f"{name}_dq"
+
+
+def model_of(nodes, weights, shape=("batch", 16, 8, 8)):
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def conv_model(activation=True, weight=True, name="the/Conv"):
+    """Conv-Relu over 16 channels with Q/DQ on its activation, on its weight, on both or on none."""
+    nodes, weights = [], {"w": np.ones((16, 16, 3, 3), np.float32), "b": np.ones(16, np.float32)}
+    x = quantized("x", nodes, weights, 0.05) if activation else "x"
+    w = quantized("w", nodes, weights, np.full(16, 0.01), axis=0) if weight else "w"
+    nodes += [
+        helper.make_node("Conv", [x, w, "b"], ["c"], name, pads=[1] * 4),
+        helper.make_node("Relu", ["c"], ["y"], "the/Relu"),
+    ]
+    return model_of(nodes, weights)
+
+
+@pytest.fixture
+def tensorrt_rtx():
+    """Skips where TensorRT for RTX is missing, unless ONNXQ_REQUIRE_TENSORRT=1 says that it must be there."""
+    if importlib.util.find_spec("tensorrt_rtx") is None and os.environ.get("ONNXQ_REQUIRE_TENSORRT") != "1":
+        pytest.skip("needs TensorRT for RTX: pip install 'onnxq[rtx]'")
+
+
+class TestLog:
+    def test_kernels_are_read_in_order_and_stream_events_are_left_out(self):
+        move, conv = layers_from_log(["Adding 1 engine", LOG])
+        assert (move.name, move.kind, move.tactic) == ("__myl_Move_myl0_0", "kgen", "__myl_Move_0x8b")
+        assert (conv.name, conv.kind) == ("the/Conv, first_myl0_1", "correlation")
+
+    def test_tensors_keep_dims_and_dtype(self):
+        move, conv = layers_from_log([LOG])
+        assert move.inputs == (Tensor("x", (8, 16, 8, 8), "Float"),)
+        assert move.outputs == conv.inputs == (Tensor("x_q", (8, 16, 8, 8), "Int8"),)
+        assert conv.constants == (Tensor("w", (16, 16, 3, 3), "Int8"), Tensor("s", (1, 16, 1, 1), "Float"))
+
+    def test_onnx_nodes_may_have_brackets_in_their_names(self):
+        move, conv = layers_from_log([LOG])
+        assert move.onnx_nodes == ()
+        assert conv.onnx_nodes == ("the/Conv[0]", "x_DQ")
+
+    def test_moved_bytes_count_activations_but_no_constants(self):
+        plan = LayerPlan(tuple(layers_from_log([LOG])), {})
+        activation = 8 * 16 * 8 * 8
+        assert plan.moved_bytes == {"Float": 2 * 4 * activation, "Int8": 2 * activation}
+
+    def test_int8_nodes_leave_out_the_fused_quantizers(self):
+        operators = {"the/Conv[0]": "Conv", "x_DQ": "DequantizeLinear"}
+        plan = LayerPlan(tuple(layers_from_log([LOG])), operators)
+        assert int8_nodes(plan) == compute_nodes(plan) == {"the/Conv[0]"}
+
+
+def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    with pytest.raises(RuntimeFailure, match=re.escape("pip install 'onnxq[rtx]'")):
+        compile_ahead_of_time(conv_model())
+
+
+@pytest.mark.tensorrt
+@pytest.mark.usefixtures("tensorrt_rtx")
+class TestCompile:
+    def test_a_float_model_has_no_int8_kernel(self):
+        plan = compile_ahead_of_time(conv_model(activation=False, weight=False))
+        assert compute_nodes(plan) == {"the/Conv"}
+        assert int8_nodes(plan) == frozenset()
+        assert set(plan.moved_bytes) == {"Float"}
+
+    def test_a_conv_with_both_inputs_quantized_reads_int8(self):
+        plan = compile_ahead_of_time(conv_model())
+        assert int8_nodes(plan) == {"the/Conv"}
+        assert [layer.kind for layer in plan.int8_computes] == ["correlation"]
+
+    @pytest.mark.parametrize(("activation", "weight"), [(True, False), (False, True)])
+    def test_a_conv_with_one_input_quantized_does_not(self, activation, weight):
+        plan = compile_ahead_of_time(conv_model(activation, weight))
+        assert compute_nodes(plan) == {"the/Conv"}
+        assert int8_nodes(plan) == frozenset()
+
+    @pytest.mark.parametrize(("operator", "weight"), [("MatMul", (32, 16)), ("Gemm", (32, 16))])
+    def test_matrix_products_read_int8(self, operator, weight):
+        nodes, weights = [], {"w": np.ones(weight, np.float32)}
+        inputs = [quantized("x", nodes, weights, 0.05), quantized("w", nodes, weights, np.full(16, 0.01), axis=1)]
+        nodes.append(helper.make_node(operator, inputs, ["y"], "product"))
+        assert int8_nodes(compile_ahead_of_time(model_of(nodes, weights, ("batch", 32)))) == {"product"}
+
+    def test_a_product_of_two_activations_reads_int8(self):
+        nodes, weights = [], {}
+        x = quantized("x", nodes, weights, 0.05)
+        nodes.append(helper.make_node("Transpose", [x], ["t"], "turn", perm=[0, 1, 3, 2]))
+        nodes += [helper.make_node("Relu", ["t"], ["r"], "relu")]
+        inputs = [x, quantized("r", nodes, weights, 0.05)]
+        nodes.append(helper.make_node("MatMul", inputs, ["y"], "product"))
+        assert int8_nodes(compile_ahead_of_time(model_of(nodes, weights))) == {"product"}
+
+    def test_a_node_without_a_name_is_named_by_its_output(self):
+        assert int8_nodes(compile_ahead_of_time(conv_model(name=""))) == {"node_of_c"}
+
+    def test_serialized_models_are_taken_too(self):
+        assert int8_nodes(compile_ahead_of_time(conv_model().SerializeToString())) == {"the/Conv"}
+
+    def test_free_dimensions_take_the_shape_asked_for(self):
+        plan = compile_ahead_of_time(conv_model(), shapes={"x": (2, 16, 8, 8)}, compute_capability="7.5")
+        assert plan.computes[0].outputs[0].dims == (2, 16, 8, 8)
+
+    def test_a_refusal_names_the_node_and_the_reason(self):
+        model = conv_model()
+        zero = next(weight for weight in model.graph.initializer if weight.name == "x_zero")
+        zero.CopyFrom(numpy_helper.from_array(np.array(3, np.int8), "x_zero"))
+        with pytest.raises(RuntimeFailure, match=r"refuses the model: QuantizeLinear 'x_Q': .*[Nn]on-zero zero point"):
+            compile_ahead_of_time(model)
+
+    def test_a_refused_bias_says_nothing_of_missing_gpus(self):
+        model = conv_model()
+        model.graph.initializer.append(numpy_helper.from_array(np.ones(16, np.int32), "b_q"))
+        model.graph.node.insert(0, helper.make_node("DequantizeLinear", ["b_q", "x_scale"], ["b_dq"], "bias_DQ"))
+        next(node for node in model.graph.node if node.op_type == "Conv").input[2] = "b_dq"
+        with pytest.raises(RuntimeFailure, match=r"DequantizeLinear 'bias_DQ': .*Int32") as failure:
+            compile_ahead_of_time(model)
+        assert "cuda" not in str(failure.value).lower()
+
+    def test_a_model_that_cannot_be_built_keeps_the_builders_words(self):
+        wrong = {"x": (2, 15, 8, 8)}
+        with pytest.raises(RuntimeFailure, match=r"cannot build it for compute capability 8\.9: .+"):
+            compile_ahead_of_time(conv_model(), shapes=wrong)
+
+    def test_bytes_of_no_model_are_refused(self):
+        with pytest.raises(RuntimeFailure, match="Failed to parse the ONNX model"):
+            compile_ahead_of_time(b"rubbish")
+
+    def test_an_unknown_compute_capability_lists_the_known(self):
+        with pytest.raises(RecipeError, match=r"capability '9\.9'. Choose one of: .*8\.9.*12\.0"):
+            compile_ahead_of_time(conv_model(), compute_capability="9.9")
+
+    def test_a_shape_for_no_input_suggests_one(self):
+        with pytest.raises(RecipeError, match=r"No input is called 'xx'. Did you mean 'x'"):
+            compile_ahead_of_time(conv_model(), shapes={"xx": (1, 16, 8, 8)})
+
+
+def test_every_node_of_a_branch_has_an_operator():
+    branch = helper.make_graph([helper.make_node("Identity", ["x"], ["i"], "inner")], "branch", [], [])
+    chooser = helper.make_node("If", ["go"], ["y"], "choose", then_branch=branch, else_branch=branch)
+    assert operators_from_model(helper.make_model(helper.make_graph([chooser], "g", [], []))) == {
+        "choose": "If",
+        "inner": "Identity",
+    }
