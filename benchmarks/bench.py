@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import statistics
 import subprocess
@@ -47,12 +48,14 @@ class Bench:
 def compare(case: Case, tools: Sequence[Tool], settings: Settings) -> Iterator[Row]:
     """A row for the FP32 model, then one for each tool."""
     with tempfile.TemporaryDirectory() as name:
-        bench = prepare(case, Path(name))
+        try:
+            bench = prepare(case, Path(name))
+        except StepError as failure:
+            yield Row(case.name, UNQUANTIZED, note=f"fails: {failure}")
+            return
         counts = f"{case.calib_samples} calibrate, {len(next(iter(bench.reference.values())))} evaluate"
-        row = judge(bench, case.model, Row(case.name, UNQUANTIZED))
-        yield replace(
-            row, sqnr_db=None, worst_db=None, agreement=None, note="; ".join(filter(None, (counts, row.note)))
-        )
+        row = judge(bench, case.model, Row(case.name, UNQUANTIZED, note=counts))
+        yield replace(row, sqnr_db=None, worst_db=None, agreement=None)
         for tool in tools:
             with tempfile.TemporaryDirectory(dir=name) as folder:
                 yield quantize(bench, tool, Path(folder), settings)
@@ -106,7 +109,7 @@ def judge(bench: Bench, model: Path, row: Row) -> Row:
     """Adds to `row` what `model` computes and what TensorRT for RTX makes of it."""
     notes = [row.note]
     try:
-        row = replace(row, **fidelity(bench, outputs_of(bench.case, model, bench.folder)))
+        row = with_fidelity(bench, outputs_of(bench.case, model, bench.folder), row)
     except StepError as failure:
         notes.append(f"onnxruntime: {failure}")
     try:
@@ -121,19 +124,20 @@ def judge(bench: Bench, model: Path, row: Row) -> Row:
         )
     except StepError as failure:
         notes.append(f"TensorRT for RTX: {failure}")
-    return replace(row, note="; ".join(filter(None, notes)))
+    return replace(row, note="; ".join(filter(None, notes)).replace(f"{model.parent}/", ""))
 
 
-def fidelity(bench: Bench, outputs: dict[str, np.ndarray]) -> dict[str, float | None]:
-    """Figures of `outputs` against the FP32 model's, by their names in `Row`."""
+def with_fidelity(bench: Bench, outputs: dict[str, np.ndarray], row: Row) -> Row:
+    """Adds to `row` the figures of `outputs` against the FP32 model's."""
     predicted, expected = classes(outputs), classes(bench.reference)
     classifies, labels = bench.case.classifies, bench.labels
-    return {
-        "sqnr_db": pooled_sqnr(bench.reference, outputs),
-        "worst_db": min(sqnr_by_output(bench.reference, outputs).values()) if len(outputs) > 1 else None,
-        "top1": percent_equal(predicted, labels) if classifies and labels is not None else None,
-        "agreement": percent_equal(predicted, expected) if classifies else None,
-    }
+    return replace(
+        row,
+        sqnr_db=pooled_sqnr(bench.reference, outputs),
+        worst_db=min(sqnr_by_output(bench.reference, outputs).values()) if len(outputs) > 1 else None,
+        top1=percent_equal(predicted, labels) if classifies and labels is not None else None,
+        agreement=percent_equal(predicted, expected) if classifies else None,
+    )
 
 
 def outputs_of(case: Case, model: Path, folder: Path) -> dict[str, np.ndarray]:
@@ -153,4 +157,6 @@ def child(script: str, *arguments: str) -> str:
 
 
 def last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no message")
+    """The last line of a traceback, its exception without the module: "ValueError: why"."""
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no message")
+    return re.sub(r"^(?:\w+\.)+(?=\w+: )", "", last)

@@ -39,7 +39,9 @@ def read_feeds(arrays: Feed, batch: int | None) -> Iterator[Feed]:
     """`batch` samples at a time along the first axis; None: every row is a whole feed."""
     rows = len(next(iter(arrays.values())))
     for start in range(0, rows, batch or 1):
-        yield {name: array[start] if batch is None else array[start : start + batch] for name, array in arrays.items()}
+        yield {
+            name: array[start, ...] if batch is None else array[start : start + batch] for name, array in arrays.items()
+        }
 
 
 def task_from_arguments() -> Task:

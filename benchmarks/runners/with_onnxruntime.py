@@ -1,11 +1,13 @@
 """onnxruntime.quantization, static, Q/DQ, INT8 symmetric for activations and weights, weights per channel.
 
 `--method` is minmax or entropy; `tensorrt` is minmax with the options that onnxruntime's documentation gives for
-TensorRT: float biases and Q/DQ pairs on weights, https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+TensorRT: float biases and Q/DQ pairs on weights. Models are pre-processed first, as that documentation advises:
+https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
 """
 
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.calibrate import CalibrationDataReader
+from onnxruntime.quantization.shape_inference import quant_pre_process
 from task import Feed, Task, task_from_arguments
 
 METHODS = {
@@ -29,8 +31,10 @@ if __name__ == "__main__":
     options = {"ActivationSymmetric": True, "WeightSymmetric": True}
     if task.method == "tensorrt":
         options |= {"QuantizeBias": False, "AddQDQPairToWeight": True}
+    prepared = task.source.with_suffix(".prepared.onnx")
+    quant_pre_process(str(task.source), str(prepared), skip_symbolic_shape=True)
     quantize_static(
-        str(task.source),
+        str(prepared),
         str(task.target),
         Feeds(task),
         quant_format=QuantFormat.QDQ,

@@ -137,6 +137,7 @@ class TestMeasure:
 
 def test_the_last_line_that_says_something_is_told():
     assert last_line("Traceback\nValueError: why\n\n") == "ValueError: why"
+    assert last_line("package.module.OddError: why") == "OddError: why"
     assert last_line("") == "no message"
 
 

@@ -11,10 +11,13 @@ from onnxq.core.target import Scene
 ALIGNMENT = 16
 """Channels that an INT8 tensor-core kernel reads at once."""
 
+LONGEST = 512
+"""Places that a fused INT8 attention kernel reaches."""
+
 
 def carries(scene: Scene, node: Node) -> bool:
-    """Whether `node` only moves numbers, or picks the largest, so that Q/DQ pass through it."""
-    return not node.domain and (node.op in scene.target.copies or node.op == "MaxPool")
+    """Whether Q/DQ pass through `node`."""
+    return not node.domain and node.op in scene.target.commuting
 
 
 def origins(scene: Scene, tensor: str) -> Iterator[str]:
@@ -88,11 +91,34 @@ def thin_product(scene: Scene, node: Node) -> str | None:
     return None
 
 
-def two_activations(scene: Scene, node: Node) -> str | None:
-    """Products of two activations belong to attention, which TensorRT fuses into one half-precision kernel."""
-    if len(scene.view.variable_inputs(node)) < 2:
-        return None
-    return "both operands are computed at run time, as in attention, which is one fused kernel in float"
+def run_time_weight(scene: Scene, node: Node) -> str | None:  # noqa: ARG001 - one signature for all
+    """Kernels unpack their weights when the engine is built."""
+    return f"its weight '{node.inputs[1]}' is computed at run time"
+
+
+def no_short_attention(scene: Scene, node: Node) -> str | None:
+    """Of the products of two activations, only those of a short attention have an INT8 kernel."""
+    scores = _attention_scores(scene, node)
+    if scores is None:
+        return "both operands are computed at run time, and it is no part of an attention"
+    longest = max((size or 0 for size in (scene.view.shapes.get(scores) or ())[-2:]), default=0)
+    if longest == 0:
+        return "it is part of an attention whose sequence length is known at run time only"
+    return f"it is part of an attention over {longest} places, more than {LONGEST}" if longest > LONGEST else None
+
+
+def splits(scene: Scene, node: Node) -> bool:
+    """Whether the result of `node` is cut into parts, through pointwise operators and copies at most."""
+    steps = scene.target.pointwise | scene.target.commuting
+
+    def onwards(tensor: str) -> Iterable[str]:
+        return (output for reader in scene.view.consumers(tensor) if reader.op in steps for output in reader.outputs)
+
+    return any(
+        reader.op in ("Split", "Slice", "Gather")
+        for tensor in _reachable(node.outputs[0], onwards)
+        for reader in scene.view.consumers(tensor)
+    )
 
 
 def absorbed(scene: Scene, node: Node) -> str | None:
@@ -137,6 +163,23 @@ def no_convolution(scene: Scene, node: Node) -> str | None:
 def no_pair_yet(scene: Scene, site: Site) -> str | None:
     """An operand without another INT8 reader would need a pair, and a copy, of its own."""
     return None if site.tensor in scene.quantized else "nothing else reads this operand as INT8"
+
+
+def _attention_scores(scene: Scene, node: Node) -> str | None:
+    """The scores that the product `node` computes, or the weights made of them that it reads; None if it does neither."""
+    view = scene.view
+    steps = scene.target.pointwise | scene.target.commuting | {"Where", "Cast"}
+
+    def onwards(tensor: str) -> Iterable[str]:
+        return (output for reader in view.consumers(tensor) if reader.op in steps for output in reader.outputs)
+
+    if any(reader.op == "Softmax" for t in _reachable(node.outputs[0], onwards) for reader in view.consumers(t)):
+        return node.outputs[0]
+    for origin in origins(scene, node.inputs[0]):
+        maker = view.producers.get(origin)
+        if maker and maker.op == "Softmax":
+            return origin
+    return None
 
 
 def _product_shape(view: GraphView, node: Node) -> tuple[int | None, int | None, int | None]:

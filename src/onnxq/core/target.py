@@ -40,11 +40,11 @@ class Weight:
 
     Attributes:
         input: the index of the input that holds it.
-        axis: the channel axis for a given node and rank; None stands for one scale per tensor.
+        axis: the channel axis of a node's weight; None stands for one scale per tensor.
     """
 
     input: int
-    axis: Callable[[Node, int], int | None]
+    axis: Callable[[Scene, Node], int | None]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class OpRule:
         op: the ONNX operator.
         inputs: indices of the activations that get Q/DQ.
         weights: where a weight may be; the first that is constant is taken. Empty for operators without weights.
+        without_weight: conditions under which a node whose weights are all computed at run time stays in float.
         unless: conditions under which the node stays in float.
         unless_edge: conditions under which one of its inputs does.
         why: the reason, as a sentence.
@@ -66,6 +67,7 @@ class OpRule:
     why: str
     source: str
     weights: tuple[Weight, ...] = ()
+    without_weight: tuple[Condition, ...] = ()
     unless: tuple[Condition, ...] = ()
     unless_edge: tuple[EdgeCondition, ...] = ()
 
@@ -107,7 +109,7 @@ class Target:
         rules: one row per operator that may be quantized.
         residuals: joins that a kernel absorbs.
         ties: operators whose tensors share a scale.
-        copies: operators that move numbers without changing them.
+        commuting: operators that Q/DQ pass through, as they move numbers or pick the largest.
         pointwise: operators that a kernel computes on its way out, if all else they read is constant or its own.
         absorbed: further operators that a kernel computes on its way out.
         float_ops: operators left in float, each with its reason.
@@ -121,7 +123,7 @@ class Target:
     rules: tuple[OpRule, ...]
     residuals: tuple[Residual, ...]
     ties: tuple[Tie, ...]
-    copies: frozenset[str]
+    commuting: frozenset[str]
     pointwise: frozenset[str]
     absorbed: frozenset[str]
     float_ops: Mapping[str, str]

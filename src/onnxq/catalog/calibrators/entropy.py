@@ -10,6 +10,8 @@ from onnxq.core.format import Format, Range
 from onnxq.core.statistics import TensorStatistics
 
 BINS = 2048
+SAME = 1e-6
+"""Divergences that differ by less are as good as each other; then the wider range clips less."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Entropy:
         counts = measured.resampled(BINS)
         counts[0] = counts[1]  # the zeros of a ReLU carry no information and would drown the rest
         cost = divergences(counts, int(stored.high) + 1)
-        best = len(counts) - int(np.argmin(cost[::-1])) if cost.size and np.isfinite(cost).any() else BINS
+        best = int(np.flatnonzero(cost <= cost.min() + SAME)[-1]) + len(counts) - len(cost) + 1
         return measured.clipped(measured.amplitude * best / BINS)
 
 
@@ -56,7 +58,7 @@ def divergences(counts: NDArray[np.float64], levels: int) -> NDArray[np.float64]
     with np.errstate(divide="ignore", invalid="ignore"):
         cross = np.where(mass > 0, mass * np.log(spread), 0.0).sum(axis=1)  # sum of P log Q, before normalization
         cost = (own - cross) / total - np.log(total) + np.log(inside)
-    return np.where((last > 0) | (total == inside), cost, np.inf)
+    return np.where(((last > 0) & (inside > 0)) | (total == inside), cost, np.inf)
 
 
 def _running(values: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -21,27 +21,33 @@ from onnxq.catalog.conditions import (
     grouped,
     no_convolution,
     no_pair_yet,
+    no_short_attention,
+    run_time_weight,
+    splits,
     thin_product,
-    two_activations,
 )
 from onnxq.core.graph import Node
-from onnxq.core.target import OpRule, Residual, Target, Tie, Weight
+from onnxq.core.target import OpRule, Residual, Scene, Target, Tie, Weight
 
 
-def _first(node: Node, rank: int) -> int | None:  # noqa: ARG001 - one signature for all axes
+def _first(scene: Scene, node: Node) -> int | None:  # noqa: ARG001 - one signature for all axes
     return 0
 
 
-def _per_tensor(node: Node, rank: int) -> int | None:  # noqa: ARG001
+def _per_tensor(scene: Scene, node: Node) -> int | None:  # noqa: ARG001
     return None
 
 
-def _gemm_columns(node: Node, rank: int) -> int | None:  # noqa: ARG001
+def _gemm_columns(scene: Scene, node: Node) -> int | None:  # noqa: ARG001
     return 0 if node.integer("transB", 0) else 1
 
 
-def _matmul_columns(node: Node, rank: int) -> int | None:  # noqa: ARG001
-    return 1 if rank == 2 else None
+def _matmul_columns(scene: Scene, node: Node) -> int | None:
+    """The columns of a 2-D weight, unless the product is split behind: then the builder cuts the weight up.
+
+    TensorRT for RTX 1.7 keeps such a weight in INT8 only if it has one scale (seen in its layer plan).
+    """
+    return 1 if scene.view.constants[node.inputs[1]].ndim == 2 and not splits(scene, node) else None
 
 
 BETWEEN = (absorbed, graph_output, float_source, float_result)
@@ -58,6 +64,7 @@ TENSORRT = Target(
             "Conv",
             inputs=(0,),
             weights=(Weight(1, _first),),
+            without_weight=(run_time_weight,),
             unless=(few_channels,),
             why="a convolution reads INT8 activations and weights; one scale per output channel",
             source="guide, placement of Q/DQ; ModelOpt find_nodes_from_convs_to_exclude",
@@ -66,6 +73,7 @@ TENSORRT = Target(
             "ConvTranspose",
             inputs=(0,),
             weights=(Weight(1, _per_tensor),),
+            without_weight=(run_time_weight,),
             unless=(grouped, few_channels),
             why="a transposed convolution reads INT8; one scale for all weights, as kernels disagree on the axis",
             source="TRT#2380, #1694, #1934",
@@ -74,7 +82,8 @@ TENSORRT = Target(
             "Gemm",
             inputs=(0,),
             weights=(Weight(1, _gemm_columns),),
-            unless=(two_activations, thin_product),
+            without_weight=(run_time_weight,),
+            unless=(thin_product,),
             why="a matrix product reads INT8 activations and weights; one scale per output column",
             source="guide, placement of Q/DQ; ModelOpt find_nodes_from_matmul_to_exclude",
         ),
@@ -82,9 +91,10 @@ TENSORRT = Target(
             "MatMul",
             inputs=(0, 1),
             weights=(Weight(1, _matmul_columns), Weight(0, _per_tensor)),
-            unless=(two_activations, thin_product),
+            without_weight=(no_short_attention,),
+            unless=(thin_product,),
             why="a matrix product reads INT8 activations and weights; one scale per column of a 2-D right operand",
-            source="guide, placement of Q/DQ; guide 8.x, section 7.1.3; ModelOpt find_nodes_from_matmul_to_exclude",
+            source="guide, placement of Q/DQ; guide 8.x, section 7.1.3; ModelOpt find_nodes_from_matmul_to_exclude, find_nodes_from_mha_to_exclude",
         ),
         *(
             OpRule(
@@ -132,26 +142,29 @@ TENSORRT = Target(
             chains=tuple(
                 (*front, head)
                 for head in ("Conv", "ConvTranspose")
-                for front in ((), ("Relu",), ("Clip",), ("Mul", "Sigmoid"), ("MaxPool",), ("MaxPool", "Relu"))
+                for front in ((), ("Relu",), ("Clip",), ("Mul", "Sigmoid"))
             ),
             why="the convolution adds the shortcut itself, in INT8, if the shortcut is INT8",
             source="guide, placement of Q/DQ, residual connections; TRT#1992; ModelOpt build_non_residual_input_map",
         ),
     ),
-    ties=tuple(
-        Tie(op, why="a kernel that copies cannot rescale", source="guide, Q/DQ propagation; TRT#4366; ModelOpt get_concat_eliminated_tensors")
-        for op in ("Concat", "MaxPool", "Slice", "Split", "Gather")
+    ties=(
+        Tie(
+            "Concat",
+            why="one kernel copies all its inputs, and cannot rescale any",
+            source="guide, Q/DQ propagation; TRT#4366; ModelOpt get_concat_eliminated_tensors",
+        ),
     ),
-    copies=frozenset(
-        "Concat DepthToSpace Expand Flatten Gather GatherElements GatherND Identity Reshape ReverseSequence Slice "
-        "SpaceToDepth Split Squeeze Tile Transpose Unsqueeze".split()
+    commuting=frozenset(
+        "Concat DepthToSpace Expand Flatten Gather GatherElements GatherND Identity MaxPool Reshape ReverseSequence "
+        "Slice SpaceToDepth Split Squeeze Tile Transpose Unsqueeze".split()
     ),
     pointwise=frozenset(
         "Abs Add Ceil Celu Clip Cos Div Elu Erf Exp Floor Gelu HardSigmoid HardSwish LeakyRelu Log Max Min Mish Mul "
         "Neg PRelu Pow Reciprocal Relu Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Sub Swish Tanh "
         "ThresholdedRelu".split()
     ),
-    absorbed=frozenset(("BatchNormalization", "MaxPool")),
+    absorbed=frozenset(("BatchNormalization",)),
     float_ops={
         "Softmax": "an INT8 softmax has no kernel",
         "BatchNormalization": "it could not be folded, and TensorRT scales in float",

@@ -48,4 +48,4 @@ def kernel_heads(view: GraphView, target: Target, joins: Mapping[str, int]) -> d
 
 
 def _absorbable(node: Node, target: Target) -> bool:
-    return node.op in target.pointwise or node.op in target.copies or node.op in target.absorbed
+    return node.op in target.pointwise or node.op in target.commuting or node.op in target.absorbed

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.plan import Decision, Plan
 from onnxq.core.spec import PerAxis, PerTensor, Spec
-from onnxq.core.target import OpRule, Residual, Scene, Target
+from onnxq.core.target import Condition, OpRule, Residual, Scene, Target
 from onnxq.stages.plan.kernels import kernel_heads
 from onnxq.stages.plan.residuals import residual_joins
 
@@ -108,15 +108,13 @@ def _weighted(board: _Board, node: Node, rule: OpRule) -> Iterator[Decision]:
     operands = {weight.input for weight in rule.weights} | set(rule.inputs)
     present = sorted(i for i in operands if i < len(node.inputs) and node.inputs[i])
     weight = next((w for w in rule.weights if w.input in present and board.view.is_constant(node.inputs[w.input])), None)
-    refusal = _refusal(board, node, rule)
-    if refusal is None and weight is None:
-        refusal = f"its weight '{node.inputs[rule.weights[0].input]}' is computed at run time"
+    refusal = _refusal(board, node, rule.unless if weight else (*rule.without_weight, *rule.unless))
     refusal = refusal or next((text for i in present if (text := board.wrong_type(node.inputs[i]))), None)
     for index in present:
-        if refusal is not None or weight is None:
-            yield board.refuse(node, index, refusal or "", rule.source)
-        elif index == weight.input:
-            axis = weight.axis(node, board.view.constants[node.inputs[index]].ndim)
+        if refusal:
+            yield board.refuse(node, index, refusal, rule.source)
+        elif weight and index == weight.input:
+            axis = weight.axis(board.scene, node)
             cut = PerTensor() if axis is None else PerAxis(axis)
             yield board.accept(node, index, Spec(board.target.weights, cut, "weight"), rule)
         elif not board.view.is_constant(node.inputs[index]):
@@ -146,7 +144,7 @@ def _join(board: _Board, node: Node, shortcut: int, row: Residual) -> Iterator[D
 def _between(board: _Board, node: Node, rule: OpRule) -> Iterator[Decision]:
     """Quantizes the inputs of an operator that lies between kernels, if no condition is against it."""
     indices = [i for i in rule.inputs if i < len(node.inputs) and node.inputs[i]]
-    refusal = _refusal(board, node, rule)
+    refusal = _refusal(board, node, rule.unless)
     for index in indices:
         site = Site(node.inputs[index], node.name, index)
         reason = refusal or board.wrong_type(site.tensor)
@@ -167,15 +165,15 @@ def _float(board: _Board, node: Node) -> Iterator[Decision]:
         reason = f"the domain '{node.domain}' is not ONNX's, so its INT8 behaviour is unknown"
     elif head:
         reason = f"it is fused into '{head}'"
-    elif node.op in board.target.copies:
-        reason = "it moves numbers, in whatever type they have"
+    elif node.op in board.target.commuting:
+        reason = "Q/DQ pass through it: it runs in the type of its neighbours"
     else:
         reason = board.target.float_ops.get(node.op, "the target has no INT8 rule for this operator")
     yield board.refuse(node, index, reason, board.target.source)
 
 
-def _refusal(board: _Board, node: Node, rule: OpRule) -> str | None:
-    return _skip(board, node) or next((text for c in rule.unless if (text := c(board.scene, node))), None)
+def _refusal(board: _Board, node: Node, conditions: Iterable[Condition]) -> str | None:
+    return _skip(board, node) or next((text for c in conditions if (text := c(board.scene, node))), None)
 
 
 def _skip(board: _Board, node: Node) -> str | None:

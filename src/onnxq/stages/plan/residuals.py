@@ -79,7 +79,7 @@ def _transparent(view: GraphView, target: Target, node: Node) -> bool:
     """Whether a kernel computes `node` without ending: a copy, or an Add or Mul with a constant."""
     if node.domain or len(view.variable_inputs(node)) != 1:
         return False
-    return node.op in target.copies or node.op in ("Add", "Mul", "BatchNormalization")
+    return node.op in target.commuting or node.op in ("Add", "Mul", "BatchNormalization")
 
 
 def _only_variable(view: GraphView, node: Node) -> str:

@@ -4,36 +4,47 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from onnxq.core.graph import GraphView, Node
+from onnxq.core.graph import GraphView
 from onnxq.core.plan import Plan
 from onnxq.core.target import Target
 
 
 def tie(made: Plan, view: GraphView, target: Target) -> Plan:
-    """The plan with its groups of tensors that share a scale."""
-    ops = {row.op for row in target.ties} | target.copies
-    quantized = frozenset(made.activations)
-    parents = {}
+    """The plan with its groups of tensors that share a scale.
 
-    def root(tensor: str) -> str:
-        while parents.setdefault(tensor, tensor) != tensor:
-            tensor = parents[tensor]
+    An operator of the target's ties binds its inputs to its output if the output is read as INT8, directly or through
+    commuting operators. Tensors that only commuting operators connect stay free: they are not copied side by side.
+    """
+    groups = _Groups()
+    bound: set[str] = set()
+    ops = {row.op for row in target.ties}
+    stored = set(made.activations)  # tensors that somebody reads as INT8
+    for node in reversed(view.nodes):
+        if node.domain or node.op not in target.commuting or stored.isdisjoint(node.outputs):
+            continue
+        sources = node.inputs if node.op in ops else node.inputs[:1]
+        for tensor in (*sources, *stored.intersection(node.outputs)):
+            groups.join(tensor, sources[0])
+        stored.update(sources)
+        bound.update(sources if node.op in ops else ())
+    tied = {groups.root(tensor) for tensor in bound}
+    members: dict[str, list[str]] = {}
+    for tensor in made.activations:
+        if (root := groups.root(tensor)) in tied:
+            members.setdefault(root, []).append(tensor)
+    return replace(made, ties=tuple(tuple(group) for group in members.values() if len(group) > 1))
+
+
+class _Groups:
+    """Disjoint sets of tensors."""
+
+    def __init__(self) -> None:
+        self._parents: dict[str, str] = {}
+
+    def root(self, tensor: str) -> str:
+        while (parent := self._parents.setdefault(tensor, tensor)) != tensor:
+            tensor = parent
         return tensor
 
-    read_as_int8 = set(quantized)
-    for node in reversed(view.nodes):
-        if node.op in ops and not node.domain and any(output in read_as_int8 for output in node.outputs):
-            for source in _sources(node):
-                read_as_int8.add(source)
-                for output in node.outputs:
-                    if output in read_as_int8:
-                        parents[root(source)] = root(output)
-    groups: dict[str, list[str]] = {}
-    for tensor in made.activations:
-        groups.setdefault(root(tensor), []).append(tensor)
-    return replace(made, ties=tuple(tuple(group) for group in groups.values() if len(group) > 1))
-
-
-def _sources(node: Node) -> tuple[str, ...]:
-    """The inputs whose numbers `node` hands on."""
-    return node.inputs if node.op == "Concat" else node.inputs[:1]
+    def join(self, left: str, right: str) -> None:
+        self._parents[self.root(left)] = self.root(right)

@@ -35,7 +35,7 @@ PASSES: tuple[Pass, ...] = (
     _INFER_SHAPES,  # a Shape node folds when its input's shape is known
     _FOLD_CONSTANTS,
     _INFER_SHAPES,  # upgrades ask for types and ranks, which need the shapes that Reshape was given
-    Pass("upgrade_opset", "nodes were rewritten for a newer opset", upgrade_opset),
+    Pass("upgrade_opset", "nodes whose operator has changed were rewritten for a newer opset", upgrade_opset),
     _LIFT_CONSTANTS,  # what used to be attributes
     Pass("remove_identities", "Identity and Dropout nodes were removed", remove_identities),
     _INFER_SHAPES,
@@ -55,6 +55,7 @@ def prepare(model: onnx.ModelProto, evaluate: Evaluate, opset: int = 19) -> Prep
 
     Raises:
         ModelError: The model is none that can be prepared; the message says what to change.
+        PrepareError: A pass failed, most likely because the model is invalid.
     """
     ir_model = _read(model)
     context = Context(evaluate, opset)
@@ -62,8 +63,11 @@ def prepare(model: onnx.ModelProto, evaluate: Evaluate, opset: int = 19) -> Prep
     for step in PASSES:
         try:
             counts[step] += step.run(ir_model, context)
-        except (ModelError, PrepareError) as cause:
-            raise type(cause)(f"{step.name}: {cause}") from cause
+        except ModelError as cause:
+            raise ModelError(f"{step.name}: {cause}") from cause
+        except (LookupError, TypeError, ValueError) as cause:
+            hint = "The model may be invalid: try onnx.checker.check_model(model, full_check=True)."
+            raise PrepareError(f"{step.name} failed: {cause!r}. {hint}") from cause
     notes = [Note(step.name, count, step.text) for step, count in counts.items()]
     notes += _notes_on_what_stays(ir_model)
     prepared = ir.to_proto(ir_model)
@@ -75,12 +79,10 @@ def _read(model: onnx.ModelProto) -> ir.Model:
     if model.graph.sparse_initializer:
         name = model.graph.sparse_initializer[0].values.name
         raise ModelError(f"Weight '{name}' is a sparse initializer. Store it dense.")
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)  # an ir.Model writes names into the tensors of its proto
     try:
-        ir_model = ir.from_proto(copy)
+        ir_model = ir.from_proto(model)
     except ir.serde.SerdeError as cause:
-        raise ModelError(f"The model is not valid ONNX: {cause}. Check it with onnx.checker.") from cause
+        raise ModelError(f"The model cannot be read: {_root(cause)}. Check it with onnx.checker.") from cause
     for value in ir_model.graph.initializers.values():
         if isinstance(value.const_value, ir.ExternalTensor):
             raise ModelError(
@@ -90,10 +92,17 @@ def _read(model: onnx.ModelProto) -> ir.Model:
     return ir_model
 
 
+def _root(error: BaseException) -> BaseException:
+    """What an error was raised from in the first place; onnx_ir wraps it once for each nested graph."""
+    return error if error.__cause__ is None else _root(error.__cause__)
+
+
 def _notes_on_what_stays(model: ir.Model) -> list[Note]:
     bodies = sum(1 for _ in model.graph.subgraphs()) + len(model.functions)
     foreign = sum(node.domain != "" for node in model.graph)
+    shapeless = sum(value.shape is None for node in model.graph for value in node.outputs if value.name)
     return [
-        Note("bodies", bodies, "bodies of If, Loop and Scan and local functions were left as they are"),
+        Note("bodies", bodies, "bodies of If, Loop and Scan and local functions were not folded"),
         Note("custom_nodes", foreign, "nodes of other domains were left as they are"),
+        Note("unknown_shapes", shapeless, "values have no shape that inference could find"),
     ]

@@ -8,7 +8,7 @@ The algebra, per output channel c, in float64::
 
 For Gemm, alpha stays and beta goes into the bias: ``b = beta * C``.
 
-1. BatchNormalization is in inference mode: training_mode is absent or 0 and only the first output is there.
+1. BatchNormalization is in inference mode: training_mode is absent or 0 and only the first output is read.
 2. Its four parameters, the weight and the bias, if there is one, are constants of the main graph.
 3. Nothing else reads the product: it has one reader and is no graph output.
 4. A shared weight is not changed: the pair gets weights of its own under derived names.
@@ -41,17 +41,19 @@ Array = NDArray[Any]
 _PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
 
-def fold_batchnorm(model: ir.Model, context: Context) -> int:  # noqa: ARG001
+def fold_batchnorm(model: ir.Model, _: Context) -> int:
     """Returns how many BatchNormalization nodes are gone."""
     names = Names(model)
     return sum(_fold(node, names) for node in model.graph if is_standard(node, model, "BatchNormalization"))
 
 
 def _fold(norm: ir.Node, names: Names) -> bool:
-    product, affine = _sole_product(norm), _factor_and_shift(norm)
-    if product is None or affine is None:
+    product = _sole_product(norm)
+    if product is None:
         return False
-    folded = _fold_parameters(product, *affine)
+    with np.errstate(all="ignore"):  # rule 5 judges what comes out
+        affine = _factor_and_shift(norm)
+        folded = None if affine is None else _fold_parameters(product, *affine)
     if folded is None:
         return False
     graph = product.graph
@@ -82,12 +84,13 @@ def _sole_product(norm: ir.Node) -> ir.Node | None:
 
 def _factor_and_shift(norm: ir.Node) -> tuple[Array, Array] | None:
     """What the node multiplies each channel by, and then adds."""
-    arrays = [array_from_value(value) for value in norm.inputs[1:]]
     if norm.attributes.get_int("training_mode", 0) or any(is_used(output) for output in norm.outputs[1:]):  # rule 1
         return None
-    scale, offset, mean, variance = (None if array is None else array.astype(np.float64) for array in arrays)
-    if scale is None or offset is None or mean is None or variance is None:  # rule 2
+    arrays = [array_from_value(value) for value in norm.inputs[1:]]
+    doubles = [array.astype(np.float64) for array in arrays if array is not None]
+    if len(doubles) < 4:  # rule 2
         return None
+    scale, offset, mean, variance = doubles
     factor = scale / np.sqrt(variance + norm.attributes.get_float("epsilon", 1e-5))
     return factor, offset - factor * mean
 
@@ -100,9 +103,8 @@ def _fold_parameters(product: ir.Node, factor: Array, shift: Array) -> tuple[Arr
     if weight is None or offset is None:  # rule 2
         return None
     beta = product.attributes.get_float("beta", 1.0) if product.op_type == "Gemm" else 1.0
-    with np.errstate(all="ignore"):
-        new_weight = _scale_channels(product, weight.astype(np.float64), factor).astype(weight.dtype)
-        new_bias = (factor * (beta * offset.astype(np.float64)) + shift).astype(weight.dtype)
+    new_weight = _scale_channels(product, weight.astype(np.float64), factor).astype(weight.dtype)
+    new_bias = (factor * (beta * offset.astype(np.float64)) + shift).astype(weight.dtype)
     finite = np.isfinite(new_weight).all() and np.isfinite(new_bias).all()
     return (new_weight, new_bias) if finite else None  # rule 5
 

@@ -8,7 +8,6 @@
 6. A graph output stays produced by a node.
 7. What the runtime cannot evaluate stays. All is evaluated in one call; if that fails, node by node.
 8. What folding leaves unread goes; what nothing read before stays.
-9. The condition of an If stays computed: onnxruntime 1.32 cannot load every model where it is an initializer.
 """
 
 from __future__ import annotations
@@ -39,10 +38,10 @@ def fold_constants(model: ir.Model, context: Context) -> int:
     shapes = {value: array for node in model.graph for value, array in _read_shape(node, model)}
     chosen = _choose_nodes(model, shapes)
     results = shapes | _evaluate(chosen, shapes, model, context)
-    readers = [value.producer() for value in shapes]
-    folded = [node for node in (*readers, *chosen) if node is not None and _may_fold(node, results)]
-    sources = dict.fromkeys(value for node in (*readers, *chosen) if node is not None for value in node.inputs)
-    for node in reversed(folded):
+    candidates = {*chosen, *(value.producer() for value in shapes)}
+    folded = [node for node in model.graph if node in candidates and _may_fold(node, results)]
+    sources = dict.fromkeys(value for node in folded for value in node.inputs)
+    for node in reversed(folded):  # readers first, so that only what is read afterwards is stored
         for value in node.outputs:
             if value.uses():
                 replace_with_tensor(value, ir.tensor(results[value]))
@@ -110,10 +109,10 @@ def _evaluate(nodes: Sequence[ir.Node], known: Arrays, model: ir.Model, context:
     except RuntimeFailure:
         if len(nodes) == 1:
             return {}
-    results: Arrays = {}
+    results = dict(known)
     for node in nodes:
-        if all(value is None or is_constant(value) or value in known | results for value in node.inputs):
-            results |= _evaluate([node], known | results, model, context)
+        if all(value is None or is_constant(value) or value in results for value in node.inputs):
+            results |= _evaluate([node], results, model, context)
     return results
 
 
@@ -139,8 +138,6 @@ def _tensor(value: ir.Value, known: Arrays) -> onnx.TensorProto:
 
 def _may_fold(node: ir.Node, results: Arrays) -> bool:
     if any(value.is_graph_output() for value in node.outputs):  # rule 6
-        return False
-    if any(use.node.op_type == "If" for value in node.outputs for use in value.uses()):  # rule 9
         return False
     outputs = [value for value in node.outputs if value.name]
     return all(v in results and not _is_swollen(v, results[v].nbytes) for v in outputs)

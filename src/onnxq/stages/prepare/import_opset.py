@@ -16,17 +16,20 @@ from onnxq.stages.prepare.values import is_standard
 
 
 def import_opset(model: ir.Model, context: Context) -> int:
-    """Returns 1 if the import changed, else 0."""
+    """Returns how many imports changed, those of local functions included."""
+    changed = 0
+    for imports in (model.opset_imports, *(function.opset_imports for function in model.functions.values())):
+        if "ai.onnx" in imports:  # rule 1
+            imports[""] = imports.pop("ai.onnx")
+            changed += 1
     imports = model.opset_imports
-    before = dict(imports)
-    if "ai.onnx" in imports:  # rule 1
-        imports[""] = imports.pop("ai.onnx")
     if "" not in imports and not any(is_standard(node, model) for node in model.graph.all_nodes()):  # rule 2
         imports[""] = context.opset
+        changed += 1
     opset = imports.get("")
     if opset is None or opset < OLDEST:  # rule 3
         raise ModelError(
             f"The model imports {'no ai.onnx opset' if opset is None else f'ai.onnx opset {opset}'}; "
             f"{OLDEST} is the oldest that can be upgraded. Export with opset 13 or newer."
         )
-    return int(before != imports)
+    return changed

@@ -2,7 +2,7 @@
 
 1. Only in the main graph: the bodies of If, Loop and Scan stay as they are.
 2. A Constant that is a graph output stays a node.
-3. Sparse tensors and strings stay nodes.
+3. Strings stay nodes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from onnxq.stages.prepare.values import is_standard, replace_with_tensor
 _DENSE = frozenset({"value", "value_float", "value_floats", "value_int", "value_ints"})
 
 
-def lift_constants(model: ir.Model, context: Context) -> int:  # noqa: ARG001
+def lift_constants(model: ir.Model, _: Context) -> int:
     """Returns how many Constant nodes are initializers now."""
     graph = model.graph
     lifted = 0
@@ -23,7 +23,8 @@ def lift_constants(model: ir.Model, context: Context) -> int:  # noqa: ARG001
         tensor = _dense_tensor(node) if is_standard(node, model, "Constant") else None
         if tensor is None or node.outputs[0].is_graph_output():  # rules 2 and 3
             continue
-        replace_with_tensor(node.outputs[0], tensor)
+        copy = ir.Tensor(tensor.numpy(), tensor.dtype)  # the caller's tensor is not to be renamed
+        replace_with_tensor(node.outputs[0], copy)
         graph.remove(node, safe=True)
         lifted += 1
     return lifted

@@ -17,7 +17,7 @@ from onnxq.stages.prepare.contract import Context
 from onnxq.stages.prepare.names import Names
 
 
-def name_nodes(model: ir.Model, context: Context) -> int:  # noqa: ARG001
+def name_nodes(model: ir.Model, _: Context) -> int:
     """Returns how many nodes have a new name."""
     names = Names(model)
     seen: set[str] = set()

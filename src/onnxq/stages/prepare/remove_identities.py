@@ -15,7 +15,7 @@ from onnxq.stages.prepare.contract import Context
 from onnxq.stages.prepare.values import array_from_value, is_standard, is_used, remove_node, take_name
 
 
-def remove_identities(model: ir.Model, context: Context) -> int:  # noqa: ARG001
+def remove_identities(model: ir.Model, _: Context) -> int:
     """Returns how many nodes are gone."""
     removed = 0
     for node in model.graph:  # rule 1

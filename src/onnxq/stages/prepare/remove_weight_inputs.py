@@ -13,7 +13,7 @@ import onnx_ir as ir
 from onnxq.stages.prepare.contract import Context
 
 
-def remove_weight_inputs(model: ir.Model, context: Context) -> int:  # noqa: ARG001
+def remove_weight_inputs(model: ir.Model, _: Context) -> int:
     """Returns how many inputs are plain initializers now."""
     inputs = model.graph.inputs
     kept = [value for value in inputs if not value.is_initializer()]

@@ -18,7 +18,7 @@ import onnx_ir as ir
 from onnxq.errors import ModelError
 from onnxq.stages.prepare.contract import Context
 from onnxq.stages.prepare.names import Names
-from onnxq.stages.prepare.site import Site
+from onnxq.stages.prepare.node_editor import NodeEditor
 from onnxq.stages.prepare.upgrades import NEWEST, UPGRADES
 from onnxq.stages.prepare.values import is_standard
 
@@ -50,11 +50,11 @@ def _standard_nodes(model: ir.Model, owner: ir.Graph | ir.Function) -> list[ir.N
 def _upgrade_nodes(nodes: Iterable[ir.Node], source: int, target: int, names: Names) -> int:
     edited = 0
     for node in nodes:
-        site, steps = Site(node, names), 0
+        editor, steps = NodeEditor(node, names), 0
         for version in range(source + 1, target + 1):
             upgrade = UPGRADES.get((node.op_type, version))  # an upgrade may rename the operator
             if upgrade is not None:  # rule 2
-                upgrade(site)
+                upgrade(editor)
                 steps += 1
         edited += steps > 0
     return edited

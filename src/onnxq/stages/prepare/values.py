@@ -32,12 +32,11 @@ def is_standard(node: ir.Node, model: ir.Model, op_type: str | None = None) -> b
 
 def initializer_from_tensor(name: str, tensor: ir.TensorProtocol) -> ir.Value:
     """A value to be registered as an initializer of a graph."""
-    return ir.Value(
-        name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape.numpy()), const_value=tensor
-    )
+    kind, shape = ir.TensorType(tensor.dtype), ir.Shape(tensor.shape.numpy())
+    return ir.Value(name=name, type=kind, shape=shape, const_value=tensor)
 
 
-def replace_with_tensor(output: ir.Value, tensor: ir.TensorProtocol) -> ir.Value:
+def replace_with_tensor(output: ir.Value, tensor: ir.TensorProtocol) -> None:
     """Hands the readers of a node's output, which is no graph output, to an initializer of the same name."""
     graph = output.graph
     assert graph is not None
@@ -46,7 +45,6 @@ def replace_with_tensor(output: ir.Value, tensor: ir.TensorProtocol) -> ir.Value
     initializer.metadata_props.update(output.metadata_props)
     output.replace_all_uses_with(initializer)
     graph.register_initializer(initializer)
-    return initializer
 
 
 def remove_node(node: ir.Node, heir: ir.Value) -> None:
