@@ -84,16 +84,20 @@ def quantize(bench: Bench, tool: Tool, folder: Path, settings: Settings) -> Row:
         runs = [time_once(case, tool, job, settings.timeout) for _ in range(settings.repeat)]
     except StepError as failure:
         return replace(row, note=f"fails: {failure}")
-    seconds, peaks = zip(*runs, strict=True)
-    row = replace(row, seconds=statistics.median(seconds), peak_mb=max(peaks))
+    row = replace(
+        row,
+        seconds=statistics.median(run["seconds"] for run in runs),
+        cpu_seconds=statistics.median(run["cpu_seconds"] for run in runs),
+        peak_mb=max(run["peak_kb"] for run in runs) / 1000,
+    )
     if settings.keep:
         settings.keep.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(job.target, settings.keep / f"{case.name}.{tool.name}.onnx")
     return judge(bench, job.target, row)
 
 
-def time_once(case: Case, tool: Tool, job: Job, timeout: float) -> tuple[float, float]:
-    """(seconds, peak megabytes) of one run of `tool`, which starts from a fresh copy of the model."""
+def time_once(case: Case, tool: Tool, job: Job, timeout: float) -> dict[str, float]:
+    """What `measure.py` tells of one run of `tool`, which starts from a fresh copy of the model."""
     shutil.copyfile(case.model, job.source)
     job.target.unlink(missing_ok=True)
     log = job.target.with_suffix(".log")
@@ -102,7 +106,7 @@ def time_once(case: Case, tool: Tool, job: Job, timeout: float) -> tuple[float, 
         raise StepError(f"stopped after {timeout:.0f} s")
     if figures["exit"] or not job.target.exists():
         raise StepError(last_line(log.read_text(errors="replace")))
-    return figures["seconds"], figures["peak_kb"] / 1000
+    return figures
 
 
 def judge(bench: Bench, model: Path, row: Row) -> Row:

@@ -26,7 +26,8 @@ from tools import DEFAULT, Tool, find_tools
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = parse(arguments)
     try:
-        tools = find_tools(asked.tools.split(","), {"modelopt": asked.modelopt_python}, sys.executable)
+        pythons = {"modelopt": asked.modelopt_python, "quark": asked.quark_python}
+        tools = find_tools(asked.tools.split(","), pythons, sys.executable)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -46,12 +47,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default="*", metavar="GLOB", help="names of models to compare on")
     parser.add_argument("--tools", default=",".join(DEFAULT), help=f"comma-separated (default: {','.join(DEFAULT)})")
-    parser.add_argument("--modelopt-python", metavar="PATH", help="the interpreter that has nvidia-modelopt")
+    parser.add_argument("--modelopt-python", type=absolute, metavar="PATH", help="the interpreter of nvidia-modelopt")
+    parser.add_argument("--quark-python", type=absolute, metavar="PATH", help="the interpreter of amd-quark")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="where to write the table")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to keep models as MODEL.TOOL.onnx")
     parser.add_argument("--repeat", type=int, default=1, help="runs per tool, of which the median time is told")
     parser.add_argument("--timeout", type=float, default=300, metavar="S", help="seconds until a tool is stopped")
     return parser.parse_args(arguments)
+
+
+def absolute(path: str) -> str:
+    """`path` from the root, symbolic links kept: a virtual environment's interpreter is one."""
+    return str(Path(path).absolute())
 
 
 def header(tools: Sequence[Tool], settings: Settings) -> str:
@@ -63,7 +70,7 @@ def header(tools: Sequence[Tool], settings: Settings) -> str:
 {datetime.date.today()}, {processor()}, {os.cpu_count()} cores, Python {platform.python_version()}.
 Tools: {versions}. Judges: {judges}. Times: median of {settings.repeat}.
 
-- time, peak: the tool's whole process, imports included
+- time, CPU, peak: the tool's whole process, imports included; CPU is the sum over cores
 - SQNR: outputs against FP32 on evaluation data, all outputs as one signal; "exact": nothing changed
 - top-1: against labels; as FP32: the same class as the FP32 model
 - builds: TensorRT for RTX compiles it for compute capability 8.9; INT8 computes: Conv, Gemm and MatMul nodes whose

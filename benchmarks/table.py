@@ -16,6 +16,7 @@ class Row:
     model: str
     tool: str
     seconds: float | None = None
+    cpu_seconds: float | None = None
     peak_mb: float | None = None
     sqnr_db: float | None = None
     worst_db: float | None = None
@@ -32,6 +33,7 @@ TITLES = {
     "model": "model",
     "tool": "tool",
     "seconds": "time, s",
+    "cpu_seconds": "CPU, s",
     "peak_mb": "peak, MB",
     "sqnr_db": "SQNR, dB",
     "worst_db": "worst output, dB",
@@ -42,7 +44,8 @@ TITLES = {
     "moved_mb": "moved, MB",
     "note": "note",
 }
-DIGITS = {"seconds": 1, "peak_mb": 0, "sqnr_db": 1, "worst_db": 1, "top1": 1, "agreement": 1, "moved_mb": 2}
+DIGITS = {"peak_mb": 0, "moved_mb": 2}
+"""Digits after the point; 1 elsewhere."""
 TEXTS = frozenset({"model", "tool", "note"})
 
 
@@ -74,4 +77,4 @@ def cell(name: str, value: str | float | bool | None, row: Row) -> str:
     if isinstance(value, str):
         text = " ".join(value.split()).replace("|", "\\|")
         return text if len(text) <= NOTE_LENGTH else text[: NOTE_LENGTH - 4] + " ..."
-    return "exact" if math.isinf(value) and value > 0 else f"{value:.{DIGITS[name]}f}"
+    return "exact" if math.isinf(value) and value > 0 else f"{value:.{DIGITS.get(name, 1)}f}"

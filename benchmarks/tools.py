@@ -63,6 +63,7 @@ PACKAGES = {
     "onnxq": "onnxq",
     "modelopt": "nvidia-modelopt",
     "onnxruntime": "onnxruntime",
+    "quark": "amd-quark",
 }
 
 

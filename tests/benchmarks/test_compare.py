@@ -59,7 +59,7 @@ class TestTable:
     def test_values_have_their_digits_and_nothing_is_a_dash(self):
         row = Row("m", "onnxq", seconds=1.26, peak_mb=99.7, sqnr_db=25.84, accepted=True, int8=19, computes=20)
         last = render([row]).splitlines()[-1]
-        assert last == "| m | onnxq | 1.3 | 100 | 25.8 | - | - | - | yes | 19/20 | - |  |"
+        assert last == "| m | onnxq | 1.3 | - | 100 | 25.8 | - | - | - | yes | 19/20 | - |  |"
 
     def test_numbers_stand_right(self):
         titles, rule, *_ = render([]).splitlines()
@@ -98,7 +98,7 @@ class TestTools:
         assert (python, Path(script).name) == ("theirs", "with_modelopt.py")
         assert rest[-2:] == ["--method", "entropy"]
 
-    @pytest.mark.parametrize("family", ["onnxq", "modelopt", "onnxruntime"])
+    @pytest.mark.parametrize("family", ["onnxq", "modelopt", "onnxruntime", "quark"])
     def test_every_family_has_a_runner(self, family):
         assert (BENCHMARKS / "runners" / f"with_{family}.py").exists()
 

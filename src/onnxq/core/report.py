@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -34,7 +35,8 @@ class Report:
     Attributes:
         prepared: sentences about what was changed before quantization, with how often.
         quantized: operator -> (nodes quantized, nodes in all).
-        refused: (operator, sentence) -> nodes left in float, the commonest first.
+        refused: (operator, sentence) -> nodes left in float, the commonest first. Names are left out of the sentences,
+            so that nodes left for the same reason stand together; the plan has them.
         residuals: joins whose shortcut is quantized.
         floored: tensor -> number of scales that had no values to be computed from.
         drift: largest relative difference that preparation made to any output.
@@ -69,7 +71,7 @@ class Report:
         refused: dict[tuple[str, str], dict[str, None]] = {}
         for decision in plan.refused:
             if decision.site.node not in readers:
-                refused.setdefault((decision.op, decision.reason), {})[decision.site.node] = None
+                refused.setdefault((decision.op, _without_names(decision.reason)), {})[decision.site.node] = None
         ranked = sorted(refused.items(), key=lambda item: -len(item[1]))
         return Report(
             quantized=quantized,
@@ -85,6 +87,10 @@ class Report:
             {"op": op, "reason": reason, "nodes": nodes} for (op, reason), nodes in self.refused.items()
         ]
         return data
+
+
+def _without_names(sentence: str) -> str:
+    return re.sub(r"'[^']*'", "…", sentence)
 
 
 def _by_op(nodes: Iterable[Node]) -> dict[str, list[Node]]:

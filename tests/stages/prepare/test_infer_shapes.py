@@ -27,7 +27,13 @@ def test_rule_1_what_the_model_declares_stays(apply, parse):
     assert (dims(inferred)["t"], dims(inferred)["y"]) == ([7, 3], ["batch", 3])
 
 
-def test_rule_2_shapes_behind_large_weights_are_inferred_and_the_weights_kept(apply, parse):
+def test_rule_2_open_dimensions_get_numbers_and_names_of_the_model_but_no_invented_ones(apply, parse):
+    model = parse("g (float[N, 3] x) => (float[?, ?] y, int64[2, ?] z) { y = Relu(x) z = NonZero(x) }")
+    inferred = apply(infer_shapes, model)[1]
+    assert (dims(inferred)["y"], dims(inferred)["z"]) == (["N", 3], [2, 0])  # 0: neither name nor number
+
+
+def test_rule_3_shapes_behind_large_weights_are_inferred_and_the_weights_kept(apply, parse):
     model = parse("g (float[2, 1000] x) => (float[] y) { y = MatMul(x, w) }")
     weight = np.ones((1000, 5), np.float32)
     model.graph.initializer.append(onnx.numpy_helper.from_array(weight, "w"))
@@ -37,12 +43,12 @@ def test_rule_2_shapes_behind_large_weights_are_inferred_and_the_weights_kept(ap
     np.testing.assert_array_equal(onnx.numpy_helper.to_array(inferred.graph.initializer[0]), weight)
 
 
-def test_rule_2_the_target_of_a_reshape_is_read(apply, parse):
+def test_rule_3_the_target_of_a_reshape_is_read(apply, parse):
     model = parse("g (float[6] x) => (float[] y) <int64[2] s = {2, -1}> { y = Reshape(x, s) }")
     assert dims(apply(infer_shapes, model)[1])["y"] == [2, 3]
 
 
-def test_rule_3_a_model_that_inference_refuses_passes(apply, parse):
+def test_rule_4_a_model_that_inference_refuses_passes(apply, parse):
     model = parse("g (float[2, 3] x) => (float[] y) { y = Concat(x, x) }")  # axis is missing
     assert apply(infer_shapes, model)[0] == 0
 

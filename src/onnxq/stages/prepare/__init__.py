@@ -79,8 +79,10 @@ def _read(model: onnx.ModelProto) -> ir.Model:
     if model.graph.sparse_initializer:
         name = model.graph.sparse_initializer[0].values.name
         raise ModelError(f"Weight '{name}' is a sparse initializer. Store it dense.")
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)  # an ir.Model shares the tensors of its proto, and renames some
     try:
-        ir_model = ir.from_proto(model)
+        ir_model = ir.from_proto(copy)
     except ir.serde.SerdeError as cause:
         raise ModelError(f"The model cannot be read: {_root(cause)}. Check it with onnx.checker.") from cause
     for value in ir_model.graph.initializers.values():

@@ -1,8 +1,9 @@
 """Replaces an unknown type or dimension of a value with the one that ONNX shape inference finds.
 
 1. What the model declares stays, also where inference would say otherwise.
-2. Large weights are not handed to inference, so that a model of any size passes; only their types and shapes are.
-3. A model that inference refuses passes unchanged.
+2. A dimension that the model leaves open gets a number or a name of the model's, but no name that inference made up.
+3. Large weights are not handed to inference, so that a model of any size passes; only their types and shapes are.
+4. A model that inference refuses passes unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ def infer_shapes(model: ir.Model, _: Context) -> int:
     """Returns how many values are known better than before."""
     try:
         inferred = ir.from_proto(onnx.shape_inference.infer_shapes(_skeleton(model), data_prop=True))
-    except (onnx.shape_inference.InferenceError, ir.serde.SerdeError, ValueError):  # rule 3
+    except (onnx.shape_inference.InferenceError, ir.serde.SerdeError, ValueError):  # rule 4
         return 0
     changed = 0
     for graph, known in zip(model.graphs(), inferred.graphs(), strict=True):
@@ -32,7 +33,7 @@ def infer_shapes(model: ir.Model, _: Context) -> int:
 def _skeleton(model: ir.Model) -> onnx.ModelProto:
     copy = model.clone()
     for name, value in tuple(copy.graph.initializers.items()):
-        if value.const_value is not None and value.const_value.nbytes > _LARGE:  # rule 2
+        if value.const_value is not None and value.const_value.nbytes > _LARGE:  # rule 3
             del copy.graph.initializers[name]
             copy.graph.inputs.append(value)
     return ir.to_proto(copy)
@@ -52,5 +53,16 @@ def _merge(declared: ir.Shape | None, inferred: ir.Shape) -> ir.Shape:
         return inferred
     if len(declared) != len(inferred):
         return declared  # rule 1
-    unknown = ir.SymbolicDim(None)
-    return ir.Shape(theirs if ours == unknown else ours for ours, theirs in zip(declared, inferred, strict=True))
+    return ir.Shape(
+        theirs if _is_open(ours) and not _is_invented(theirs) else ours
+        for ours, theirs in zip(declared, inferred, strict=True)
+    )
+
+
+def _is_open(dim: int | ir.SymbolicDim) -> bool:
+    return isinstance(dim, ir.SymbolicDim) and dim.value is None
+
+
+def _is_invented(dim: int | ir.SymbolicDim) -> bool:
+    """Whether inference made the name up, to say that it knows nothing (rule 2)."""
+    return isinstance(dim, ir.SymbolicDim) and (dim.value or "").startswith("unk__")

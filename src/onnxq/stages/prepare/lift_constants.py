@@ -23,8 +23,7 @@ def lift_constants(model: ir.Model, _: Context) -> int:
         tensor = _dense_tensor(node) if is_standard(node, model, "Constant") else None
         if tensor is None or node.outputs[0].is_graph_output():  # rules 2 and 3
             continue
-        copy = ir.Tensor(tensor.numpy(), tensor.dtype)  # the caller's tensor is not to be renamed
-        replace_with_tensor(node.outputs[0], copy)
+        replace_with_tensor(node.outputs[0], tensor)
         graph.remove(node, safe=True)
         lifted += 1
     return lifted

@@ -1,0 +1,36 @@
+"""`onnxq plan`: where Q/DQ would go, and why."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from rich.console import Console
+
+from onnxq.cli.options import add_model, selectors
+from onnxq.core.recipe import Recipe
+from onnxq.pipeline import plan_of, read
+from onnxq.reports.text import plan_counts, plan_table
+
+EXAMPLE = "example: onnxq plan model.onnx --json > plan.json, edit it, then onnxq quantize ... --plan plan.json"
+
+
+def add_command(commands: Any) -> None:
+    """Adds the command and its options."""
+    text = "show where Q/DQ would go, and why"
+    command = commands.add_parser("plan", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+    add_model(command)
+    command.add_argument("--json", action="store_true", help="print the plan as JSON that `quantize --plan` obeys")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints a plan."""
+    recipe = Recipe(target=options.target, skip=selectors(options))
+    plan = plan_of(read(options.model, recipe), recipe)
+    if options.json:
+        print(plan.to_json(), end="")
+        return
+    console = Console()
+    console.print(plan_table(plan))
+    console.print(plan_counts(plan))

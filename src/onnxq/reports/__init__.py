@@ -1,0 +1,1 @@
+"""Edge to readers: a Report as text for people or JSON for scripts."""

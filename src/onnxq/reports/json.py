@@ -1,0 +1,21 @@
+"""A Report as JSON text. Figures that are no numbers in JSON (Inf, NaN) become null."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from onnxq.core.report import Report
+
+
+def report_json(report: Report) -> str:
+    """The report, indented."""
+    return json.dumps(_finite(report.to_json()), indent=2)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
