@@ -132,7 +132,13 @@ def judge(bench: Bench, model: Path, row: Row) -> Row:
 
 
 def with_fidelity(bench: Bench, outputs: dict[str, np.ndarray], row: Row) -> Row:
-    """Adds to `row` the figures of `outputs` against the FP32 model's."""
+    """Adds to `row` the figures of `outputs` against the FP32 model's.
+
+    Raises:
+        StepError: the outputs are no longer of the FP32 model's number and shapes.
+    """
+    if shapes(outputs) != shapes(bench.reference):
+        raise StepError(f"outputs of shapes {shapes(outputs)}, in FP32 {shapes(bench.reference)}")
     predicted, expected = classes(outputs), classes(bench.reference)
     classifies, labels = bench.case.classifies, bench.labels
     return replace(
@@ -142,6 +148,10 @@ def with_fidelity(bench: Bench, outputs: dict[str, np.ndarray], row: Row) -> Row
         top1=percent_equal(predicted, labels) if classifies and labels is not None else None,
         agreement=percent_equal(predicted, expected) if classifies else None,
     )
+
+
+def shapes(outputs: dict[str, np.ndarray]) -> list[tuple[int, ...]]:
+    return [array.shape for array in outputs.values()]
 
 
 def outputs_of(case: Case, model: Path, folder: Path) -> dict[str, np.ndarray]:

@@ -44,7 +44,7 @@ class Session:
         """
         options = ort.SessionOptions()
         options.log_severity_level = _QUIET
-        options.enable_mem_pattern = not extra_outputs
+        options.enable_mem_pattern = options.enable_cpu_mem_arena = False  # they cost memory, and save no time here
         if as_written:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
         self.outputs = list(extra_outputs) or [value.name for value in model.graph.output]

@@ -27,9 +27,9 @@ def calibrate(run: Run, batches: Iterable[Batch], tensors: Sequence[str]) -> Sta
     measured = {name: TensorStatistics.empty() for name in tensors}
     samples = 0
     for batch in batches:
-        values = run(batch.feeds)
+        values = dict(run(batch.feeds))
         for name in tensors:
-            value = batch.unpadded(values[name])
+            value = batch.unpadded(values.pop(name))  # each is freed as soon as it is counted
             if not np.isfinite(value).all():
                 raise DataError(
                     f"The FP32 model computes NaN or Inf in tensor '{name}' for one of the samples "
