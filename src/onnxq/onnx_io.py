@@ -33,7 +33,9 @@ def load(path: Path) -> onnx.ModelProto:
     except IsADirectoryError as cause:
         raise ModelError(f"'{path}' is a folder, not an ONNX model.") from cause
     except (DecodeError, ValueError, OSError, onnx.checker.ValidationError) as cause:
-        raise ModelError(f"'{path}' is no readable ONNX model, or was cut off: {str(cause).splitlines()[0]}.") from cause
+        raise ModelError(
+            f"'{path}' is no readable ONNX model, or was cut off: {str(cause).splitlines()[0]}."
+        ) from cause
     if not model.ir_version or not model.HasField("graph"):
         raise ModelError(f"'{path}' is no ONNX model: it has no IR version or no graph.")
     return model
@@ -120,7 +122,11 @@ def view(model: onnx.ModelProto) -> GraphView:
     """The main graph of a prepared model; weights are shared with it where numpy can."""
     graph = model.graph
     constants = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
-    values = {v.name: v.type.tensor_type for v in (*graph.input, *graph.value_info, *graph.output) if v.type.HasField("tensor_type")}
+    values = {
+        v.name: v.type.tensor_type
+        for v in (*graph.input, *graph.value_info, *graph.output)
+        if v.type.HasField("tensor_type")
+    }
     return GraphView(
         nodes=tuple(_node(n) for n in graph.node),
         inputs=tuple(v.name for v in graph.input if v.name not in constants),

@@ -91,7 +91,7 @@ def thin_product(scene: Scene, node: Node) -> str | None:
     return None
 
 
-def run_time_weight(scene: Scene, node: Node) -> str | None:  # noqa: ARG001 - one signature for all
+def run_time_weight(scene: Scene, node: Node) -> str | None:
     """Kernels unpack their weights when the engine is built."""
     return f"its weight '{node.inputs[1]}' is computed at run time"
 
@@ -109,16 +109,9 @@ def no_short_attention(scene: Scene, node: Node) -> str | None:
 
 def splits(scene: Scene, node: Node) -> bool:
     """Whether the result of `node` is cut into parts, through pointwise operators and copies at most."""
-    steps = scene.target.pointwise | scene.target.commuting
-
-    def onwards(tensor: str) -> Iterable[str]:
-        return (output for reader in scene.view.consumers(tensor) if reader.op in steps for output in reader.outputs)
-
-    return any(
-        reader.op in ("Split", "Slice", "Gather")
-        for tensor in _reachable(node.outputs[0], onwards)
-        for reader in scene.view.consumers(tensor)
-    )
+    made = _pointwise_results(scene, node.outputs[0])
+    cuts = ("Split", "Slice", "Gather")
+    return any(reader.op in cuts for tensor in made for reader in scene.view.consumers(tensor))
 
 
 def absorbed(scene: Scene, node: Node) -> str | None:
@@ -165,15 +158,21 @@ def no_pair_yet(scene: Scene, site: Site) -> str | None:
     return None if site.tensor in scene.quantized else "nothing else reads this operand as INT8"
 
 
+def _pointwise_results(scene: Scene, tensor: str, *further: str) -> Iterator[str]:
+    """The tensors that pointwise, commuting and `further` operators make of `tensor`, itself included."""
+    steps = scene.target.pointwise | scene.target.commuting | set(further)
+
+    def onwards(at: str) -> Iterable[str]:
+        return (output for reader in scene.view.consumers(at) if reader.op in steps for output in reader.outputs)
+
+    return _reachable(tensor, onwards)
+
+
 def _attention_scores(scene: Scene, node: Node) -> str | None:
-    """The scores that the product `node` computes, or the weights made of them that it reads; None if it does neither."""
+    """The scores that the product `node` computes, or the softmax of them that it reads; None if neither."""
     view = scene.view
-    steps = scene.target.pointwise | scene.target.commuting | {"Where", "Cast"}
-
-    def onwards(tensor: str) -> Iterable[str]:
-        return (output for reader in view.consumers(tensor) if reader.op in steps for output in reader.outputs)
-
-    if any(reader.op == "Softmax" for t in _reachable(node.outputs[0], onwards) for reader in view.consumers(t)):
+    made = _pointwise_results(scene, node.outputs[0], "Where", "Cast")
+    if any(reader.op == "Softmax" for tensor in made for reader in view.consumers(tensor)):
         return node.outputs[0]
     for origin in origins(scene, node.inputs[0]):
         maker = view.producers.get(origin)

@@ -36,7 +36,9 @@ def add_command(commands: Any) -> None:
     data.add_argument("--seed", type=int, default=Recipe.seed, metavar="N", help="chooses samples if --eval is missing")
     how = command.add_argument_group("quantization")
     how.add_argument("--calibrator", default=Recipe.calibrator, metavar="NAME", help=f"{NAMES}; default: %(default)s")
-    how.add_argument("--weight-calibrator", default=Recipe.weight_calibrator, metavar="NAME", help="default: %(default)s")
+    how.add_argument(
+        "--weight-calibrator", default=Recipe.weight_calibrator, metavar="NAME", help="default: %(default)s"
+    )
     how.add_argument("--percentile", type=float, default=Recipe.percentile, metavar="P", help="default: %(default)s")
     how.add_argument("--plan", type=Path, metavar="FILE", help="obey a plan that `onnxq plan --json` wrote")
     output = command.add_argument_group("output")

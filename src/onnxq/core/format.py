@@ -57,7 +57,8 @@ class Format:
             scale: positive, of a shape that broadcasts against `values`.
             zero_point: the code of 0.0.
         """
-        return np.clip(self.snap(values / scale) + zero_point, self.low, self.high)
+        codes: Floats = np.clip(self.snap(values / scale) + zero_point, self.low, self.high)
+        return codes
 
     def round_trip(self, values: Floats, scale: Floats, zero_point: float = 0.0) -> Floats:
         """What is left of `values` after quantization and dequantization."""

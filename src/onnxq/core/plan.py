@@ -120,7 +120,10 @@ class Plan:
         rows = ",\n".join(f"    {json.dumps(decision.to_json())}" for decision in self.decisions)
         ties = ",\n".join(f"    {json.dumps(group)}" for group in self.ties)
         lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
-        lines += [f'  "residuals": {json.dumps(self.residuals)},', f'  "ties": [\n{ties}\n  ],' if ties else '  "ties": [],']
+        lines += [
+            f'  "residuals": {json.dumps(self.residuals)},',
+            f'  "ties": [\n{ties}\n  ],' if ties else '  "ties": [],',
+        ]
         return "\n".join(["{", *lines, f'  "decisions": [\n{rows}\n  ]', "}"]) + "\n"
 
     @staticmethod
@@ -156,16 +159,24 @@ class Plan:
 def _known(tensor: object, view: GraphView) -> str:
     if isinstance(tensor, str) and (tensor in view.sites or tensor in view.producers):
         return tensor
-    raise PlanError(f"The plan names the tensor {tensor!r}, which the model lacks.{near_misses(str(tensor), view.sites)}")
+    raise PlanError(
+        f"The plan names the tensor {tensor!r}, which the model lacks.{near_misses(str(tensor), view.sites)}"
+    )
 
 
 def _decision(row: dict[str, Any], view: GraphView) -> Decision:
     site = Site(row["tensor"], row["node"], row["input"])
     if site.node not in view.by_name:
-        raise PlanError(f"The plan names the node '{site.node}', which the model lacks.{near_misses(site.node, view.by_name)}")
+        raise PlanError(
+            f"The plan names the node '{site.node}', which the model lacks.{near_misses(site.node, view.by_name)}"
+        )
     if site not in view.sites.get(site.tensor, ()):
-        raise PlanError(f"The plan names {site}, but there is no such edge. Its inputs: {view.by_name[site.node].inputs}.")
+        raise PlanError(
+            f"The plan names {site}, but there is no such edge. Its inputs: {view.by_name[site.node].inputs}."
+        )
     spec = None if row["spec"] is None else Spec.from_json(row["spec"])
     if spec and (spec.role == "weight") != view.is_constant(site.tensor):
-        raise PlanError(f"The plan calls {site} a {spec.role}, but it is {'' if view.is_constant(site.tensor) else 'no '}constant.")
+        raise PlanError(
+            f"The plan calls {site} a {spec.role}, but it is {'' if view.is_constant(site.tensor) else 'no '}constant."
+        )
     return Decision(site, spec, str(row.get("reason", "")), str(row.get("source", "")), view.by_name[site.node].op)

@@ -22,9 +22,7 @@ class Selector:
             try:
                 re.compile(self.pattern[3:])
             except re.error as cause:
-                raise RecipeError(
-                    f"The selector '{self.pattern}' is no valid regular expression: {cause}."
-                ) from cause
+                raise RecipeError(f"The selector '{self.pattern}' is no valid regular expression: {cause}.") from cause
 
     def matches(self, node: Node) -> bool:
         """Whether `node` is meant."""

@@ -83,9 +83,7 @@ class Report:
     def to_json(self) -> dict[str, object]:
         """The report as plain data."""
         data = asdict(self)
-        data["refused"] = [
-            {"op": op, "reason": reason, "nodes": nodes} for (op, reason), nodes in self.refused.items()
-        ]
+        data["refused"] = [{"op": op, "reason": reason, "nodes": nodes} for (op, reason), nodes in self.refused.items()]
         return data
 
 

@@ -68,9 +68,7 @@ class TensorStatistics:
         histogram = _widened(self.histogram, exponent - self.exponent)
         for start in range(0, flat.size, _CHUNK):  # small pieces stay in the processor's cache
             histogram += np.bincount(_bins(flat[start : start + _CHUNK], exponent), minlength=2 * HALF)
-        return TensorStatistics(
-            self.count + flat.size, min(self.low, low), max(self.high, high), exponent, histogram
-        )
+        return TensorStatistics(self.count + flat.size, min(self.low, low), max(self.high, high), exponent, histogram)
 
     def merge(self, other: TensorStatistics) -> TensorStatistics:
         """The statistics of both sets of values together."""
@@ -92,7 +90,7 @@ class TensorStatistics:
         return folded[: used[-1] + 1 if used.size else 1]
 
     def resampled(self, bins: int) -> NDArray[np.float64]:
-        """(bins,) counts of |x| in equal bins over [0, amplitude], each old bin's count spread evenly over its width."""
+        """(bins,) counts of |x| in equal bins over [0, amplitude]; an old bin's count is spread evenly."""
         counts = self.magnitudes()
         running = np.concatenate([[0.0], np.cumsum(counts)])
         edges = np.linspace(0.0, self.amplitude / self.width, bins + 1)

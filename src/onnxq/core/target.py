@@ -133,7 +133,8 @@ class Target:
         ops = [rule.op for rule in self.rules]
         if len(ops) != len(set(ops)):
             raise ValueError(f"Target '{self.name}' has two rules for one operator: {sorted(ops)}")
-        if unsourced := [row for row in (*self.rules, *self.residuals, *self.ties) if not (row.why and row.source)]:
+        rows: tuple[OpRule | Residual | Tie, ...] = (*self.rules, *self.residuals, *self.ties)
+        if unsourced := [row for row in rows if not (row.why and row.source)]:
             raise ValueError(f"Target '{self.name}' has rows without reason or source: {unsourced}")
 
     def rule(self, node: Node) -> OpRule | None:

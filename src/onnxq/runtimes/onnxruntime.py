@@ -16,7 +16,7 @@ from onnxq.errors import RuntimeFailure
 
 _QUIET = 4  # fatal messages only: failures reach the caller as exceptions
 _PROTOBUF_LIMIT = 2**31 - 2**20
-_FAILURES = (
+_FAILURES: tuple[type[Exception], ...] = (
     *(kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
     ValueError,
     TypeError,
@@ -66,7 +66,10 @@ class Session:
             values = self._session.run(self._computed, dict(feeds)) if self._computed else []
         except _FAILURES as cause:
             raise RuntimeFailure(f"ONNX Runtime stopped while running the model: {_first_line(cause)}") from cause
-        return {**{n: feeds[n] for n in self.outputs if n in self._inputs}, **dict(zip(self._computed, values, strict=True))}
+        return {
+            **{n: feeds[n] for n in self.outputs if n in self._inputs},
+            **dict(zip(self._computed, values, strict=True)),
+        }
 
 
 def evaluate(model: onnx.ModelProto) -> dict[str, np.ndarray]:

@@ -13,6 +13,6 @@ class Max:
 
     name: ClassVar[str] = "max"
 
-    def choose(self, measured: TensorStatistics, stored: Format) -> Range:  # noqa: ARG002 - one signature for all
+    def choose(self, measured: TensorStatistics, stored: Format) -> Range:
         """See Calibrator."""
         return measured.clipped(measured.amplitude)

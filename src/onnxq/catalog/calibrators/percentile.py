@@ -16,7 +16,7 @@ class Percentile:
     name: ClassVar[str] = "percentile"
     percentile: float = 99.99
 
-    def choose(self, measured: TensorStatistics, stored: Format) -> Range:  # noqa: ARG002 - one signature for all
+    def choose(self, measured: TensorStatistics, stored: Format) -> Range:
         """See Calibrator."""
         covered = np.cumsum(measured.magnitudes())
         edge = int(np.searchsorted(covered, covered[-1] * (self.percentile / 100))) + 1

@@ -9,7 +9,7 @@ from onnxq.core.format import Floats
 from onnxq.core.metric import Metric, Sums
 
 
-def _sums(reference: Floats, candidate: Floats, labels: NDArray[Any] | None) -> Sums:  # noqa: ARG001
+def _sums(reference: Floats, candidate: Floats, labels: NDArray[Any] | None) -> Sums:
     same = [x.reshape(len(x), -1).argmax(axis=1) for x in (reference, candidate)]
     return np.array([np.sum(same[0] == same[1]), len(reference)], np.float64)
 

@@ -10,7 +10,7 @@ from onnxq.core.format import Floats
 from onnxq.core.metric import Metric, Sums
 
 
-def _sums(reference: Floats, candidate: Floats, labels: NDArray[Any] | None) -> Sums:  # noqa: ARG001
+def _sums(reference: Floats, candidate: Floats, labels: NDArray[Any] | None) -> Sums:
     wide = reference.astype(np.float64)
     return np.array([np.sum(wide**2), np.sum((wide - candidate) ** 2)])
 

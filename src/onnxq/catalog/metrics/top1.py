@@ -9,7 +9,7 @@ from onnxq.core.format import Floats
 from onnxq.core.metric import Metric, Sums
 
 
-def _sums(reference: Floats, candidate: Floats, labels: NDArray[Any] | None) -> Sums:  # noqa: ARG001
+def _sums(reference: Floats, candidate: Floats, labels: NDArray[Any] | None) -> Sums:
     if labels is None:
         raise ValueError("top1 needs labels")
     predicted = candidate.reshape(len(candidate), -1).argmax(axis=1)

@@ -30,15 +30,15 @@ from onnxq.core.graph import Node
 from onnxq.core.target import OpRule, Residual, Scene, Target, Tie, Weight
 
 
-def _first(scene: Scene, node: Node) -> int | None:  # noqa: ARG001 - one signature for all axes
+def _first(scene: Scene, node: Node) -> int | None:
     return 0
 
 
-def _per_tensor(scene: Scene, node: Node) -> int | None:  # noqa: ARG001
+def _per_tensor(scene: Scene, node: Node) -> int | None:
     return None
 
 
-def _gemm_columns(scene: Scene, node: Node) -> int | None:  # noqa: ARG001
+def _gemm_columns(scene: Scene, node: Node) -> int | None:
     return 0 if node.integer("transB", 0) else 1
 
 
@@ -94,7 +94,7 @@ TENSORRT = Target(
             without_weight=(no_short_attention,),
             unless=(thin_product,),
             why="a matrix product reads INT8 activations and weights; one scale per column of a 2-D right operand",
-            source="guide, placement of Q/DQ; guide 8.x, section 7.1.3; ModelOpt find_nodes_from_matmul_to_exclude, find_nodes_from_mha_to_exclude",
+            source="guide, placement of Q/DQ; guide 8.x, 7.1.3; ModelOpt find_nodes_from_{matmul,mha}_to_exclude",
         ),
         *(
             OpRule(

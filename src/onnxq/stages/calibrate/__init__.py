@@ -33,7 +33,7 @@ def calibrate(run: Run, batches: Iterable[Batch], tensors: Sequence[str]) -> Sta
             if not np.isfinite(value).all():
                 raise DataError(
                     f"The FP32 model computes NaN or Inf in tensor '{name}' for one of the samples "
-                    f"{samples} to {samples + batch.samples - 1}. Leave that sample out, or skip the node that reads it."
+                    f"{samples} to {samples + batch.samples - 1}. Leave it out, or skip the node that reads it."
                 )
             measured[name] = measured[name].observe(value)
         samples += batch.samples

@@ -142,7 +142,10 @@ class FeedSource:
 
 
 def source(
-    data: str | Path | Tensors | Iterable[Tensors], inputs: Sequence[InputSpec], batch_size: int, labels: str | None = None
+    data: str | Path | Tensors | Iterable[Tensors],
+    inputs: Sequence[InputSpec],
+    batch_size: int,
+    labels: str | None = None,
 ) -> Source:
     """The source that fits `data`: an npz file, arrays with samples on the first axis, or feed dicts.
 
@@ -203,11 +206,13 @@ def split_labels(arrays: Tensors, name: str | None, inputs: Sequence[InputSpec])
             return arrays, None
         name = whole[0]
     if name not in arrays:
-        raise DataError(f"There is no array '{name}' for the labels.{near_misses(name, arrays)} Arrays: {', '.join(arrays)}.")
+        raise DataError(
+            f"There is no array '{name}' for the labels.{near_misses(name, arrays)} Arrays: {', '.join(arrays)}."
+        )
     labels = arrays[name]
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
-            f"The labels '{name}' must be whole numbers of shape (samples,). Got {labels.dtype} of shape {labels.shape}."
+            f"The labels '{name}' must be whole numbers of shape (samples,). Got {labels.dtype} {labels.shape}."
         )
     return {n: a for n, a in arrays.items() if n != name}, labels
 
@@ -248,16 +253,14 @@ def _check_fed(spec: InputSpec, array: Array) -> None:
     if shape is not None and (
         len(shape) != array.ndim or any(want not in (None, got) for got, want in zip(array.shape, shape, strict=True))
     ):
-        raise DataError(
-            f"The array for '{spec.name}' has shape {array.shape}; the model input has {_readable(shape)}."
-        )
+        raise DataError(f"The array for '{spec.name}' has shape {array.shape}; the model input has {_readable(shape)}.")
 
 
 def _check_dtype(spec: InputSpec, array: Array) -> None:
     if spec.dtype and array.dtype.name != spec.dtype:
         raise DataError(
-            f"The array '{spec.name}' holds {array.dtype.name}, but the model input is {spec.dtype}. Prepare the data as "
-            f"the model was trained (scaled and normalized), then use .astype(np.{spec.dtype})."
+            f"The array '{spec.name}' holds {array.dtype.name}, but the model input is {spec.dtype}. Prepare the data "
+            f"as the model was trained (scaled and normalized), then use .astype(np.{spec.dtype})."
         )
 
 

@@ -107,7 +107,9 @@ def _weighted(board: _Board, node: Node, rule: OpRule) -> Iterator[Decision]:
     """Quantizes all of a weighted operator's operands, or none: a kernel cannot read one INT8 operand."""
     operands = {weight.input for weight in rule.weights} | set(rule.inputs)
     present = sorted(i for i in operands if i < len(node.inputs) and node.inputs[i])
-    weight = next((w for w in rule.weights if w.input in present and board.view.is_constant(node.inputs[w.input])), None)
+    weight = next(
+        (w for w in rule.weights if w.input in present and board.view.is_constant(node.inputs[w.input])), None
+    )
     refusal = _refusal(board, node, rule.unless if weight else (*rule.without_weight, *rule.unless))
     refusal = refusal or next((text for i in present if (text := board.wrong_type(node.inputs[i]))), None)
     for index in present:

@@ -27,25 +27,25 @@ def residual_joins(view: GraphView, target: Target) -> dict[str, tuple[int, Resi
 
 def _shortcut(view: GraphView, target: Target, row: Residual, join: Node) -> int | None:
     """The index of the operand of `join` to quantize, None if it is no residual join."""
-    if len(join.inputs) != 2 or join.inputs[0] == join.inputs[1]:
-        return None
-    if any(view.is_constant(tensor) for tensor in join.inputs) or not _same_shape(view, *join.inputs):
+    if not _may_join(view, join):
         return None
     heads = [_head(view, target, row, tensor) for tensor in join.inputs]
-    if heads[0] is None and heads[1] is None:
-        return None
-    if heads[0] == heads[1]:
+    if heads[0] == heads[1]:  # none, or two ways out of one kernel
         return None
     ways = [_distances(view, tensor) for tensor in join.inputs]
     fork = min(ways[0].keys() & ways[1].keys(), key=lambda name: (ways[0][name] + ways[1][name], name), default=None)
     if heads[0] and heads[1]:
-        if fork is None:
-            return 0
-        return 1 if ways[0][fork] > ways[1][fork] else 0
+        return 1 if fork and ways[0][fork] > ways[1][fork] else 0
     main = 0 if heads[0] else 1
-    if fork is not None and ways[main][fork] <= ways[main][heads[main] or fork]:
-        return None  # the other branch reads what this kernel computes, so the kernel must store it first
-    return 1 - main
+    starts_inside = fork is not None and ways[main][fork] <= ways[main][heads[main] or fork]
+    return None if starts_inside else 1 - main  # what the other branch reads, the kernel must store before any join
+
+
+def _may_join(view: GraphView, join: Node) -> bool:
+    """Whether `join` adds two different tensors of one shape that are computed at run time."""
+    if len(join.inputs) != 2 or join.inputs[0] == join.inputs[1]:
+        return False
+    return not any(view.is_constant(tensor) for tensor in join.inputs) and _same_shape(view, *join.inputs)
 
 
 def _head(view: GraphView, target: Target, row: Residual, tensor: str) -> str | None:
@@ -61,13 +61,13 @@ def _follow(view: GraphView, target: Target, chain: tuple[str, ...], tensor: str
         return None
     if len(chain) == 1:
         return node.name
-    ways = (_follow(view, target, chain[1:], t) for t in view.variable_inputs(node))
-    if chain[:2] == ("Mul", "Sigmoid"):  # x * sigmoid(x): both ways lead to the same convolution
-        ways = (_swish(view, target, chain[2:], node),)
-    return next((head for head in ways if head), None)
+    if chain[:2] == ("Mul", "Sigmoid"):
+        return _follow_swish(view, target, chain[2:], node)
+    return _follow(view, target, chain[1:], node.inputs[0])
 
 
-def _swish(view: GraphView, target: Target, rest: tuple[str, ...], mul: Node) -> str | None:
+def _follow_swish(view: GraphView, target: Target, rest: tuple[str, ...], mul: Node) -> str | None:
+    """What lies above x in x * sigmoid(x)."""
     for gate, value in (mul.inputs, mul.inputs[::-1]):
         sigmoid = view.producers.get(gate)
         if sigmoid and sigmoid.op == "Sigmoid" and sigmoid.inputs[0] == value:
@@ -88,12 +88,10 @@ def _only_variable(view: GraphView, node: Node) -> str:
 
 def _same_shape(view: GraphView, left: str, right: str) -> bool:
     """Whether the operands may have one shape: a join that broadcasts is no residual one."""
-    shapes = view.shapes.get(left), view.shapes.get(right)
-    if shapes[0] is None or shapes[1] is None:
+    one, other = view.shapes.get(left), view.shapes.get(right)
+    if one is None or other is None:
         return True
-    return len(shapes[0]) == len(shapes[1]) and all(
-        a == b or a is None or b is None for a, b in zip(*shapes, strict=True)
-    )
+    return len(one) == len(other) and all(a == b or None in (a, b) for a, b in zip(one, other, strict=True))
 
 
 def _distances(view: GraphView, tensor: str) -> dict[str, int]:

@@ -10,10 +10,12 @@ import onnx
 from onnxq.core.format import Format
 from onnxq.core.graph import GraphView, Site
 from onnxq.core.scales import Scales
-from onnxq.stages.rewrite.pairs import Pair, Names, activation_pair, weight_pair
+from onnxq.stages.rewrite.pairs import Names, Pair, activation_pair, weight_pair
 
 
-def rewrite(model: onnx.ModelProto, view: GraphView, scales: Scales, readers: Iterable[Site], formats: Mapping[str, Format]) -> onnx.ModelProto:
+def rewrite(
+    model: onnx.ModelProto, view: GraphView, scales: Scales, readers: Iterable[Site], formats: Mapping[str, Format]
+) -> onnx.ModelProto:
     """A copy of `model` in which `readers` read through Q/DQ.
 
     An activation gets one QuantizeLinear and one DequantizeLinear right behind its producer, shared by all its
@@ -30,7 +32,9 @@ def rewrite(model: onnx.ModelProto, view: GraphView, scales: Scales, readers: It
     result = onnx.ModelProto()
     result.CopyFrom(model)
     names = Names(result.graph)
-    pairs = {t: activation_pair(t, params, formats[params.spec.format], names) for t, params in scales.activations.items()}
+    pairs = {
+        t: activation_pair(t, params, formats[params.spec.format], names) for t, params in scales.activations.items()
+    }
     weights = _weight_pairs(view, scales, formats, names)
     edges = frozenset(readers)
     nodes = [node for tensor in view.inputs if tensor in pairs for node in pairs[tensor].nodes]

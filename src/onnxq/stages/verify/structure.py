@@ -140,7 +140,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("Each QuantizeLinear has its DequantizeLinear", "TensorRT guide", _unpaired),
     Invariant("A tensor is quantized once", "TensorRT guide, limitations", _repeated),
     Invariant("Scales are constant, positive and finite", "NvInfer.h, IQuantizeLayer", _bad_scales),
-    Invariant("Zero points are zero and as many as scales", "onnx-tensorrt, QuantDequantLinearHelper", _bad_zero_points),
+    Invariant(
+        "Zero points are zero and as many as scales", "onnx-tensorrt, QuantDequantLinearHelper", _bad_zero_points
+    ),
     Invariant("Activations have one scale", "NvInfer.h, IQuantizeLayer", _channelled_activations),
     Invariant("What the plan quantizes is quantized", "plan", _missing),
     Invariant("Nothing else is, so no fused chain is cut", "plan; TensorRT guide", _unplanned),
