@@ -127,11 +127,11 @@ def constant_operand(scene: Scene, node: Node) -> str | None:
 
 def float_source(scene: Scene, node: Node) -> str | None:
     """INT8 is worth its conversion only where a kernel can write it: behind a weighted operator or another pair."""
-    view = scene.view
-    for origin in origins(scene, node.inputs[0]):
-        producer = view.producers.get(origin)
-        if origin in scene.quantized or (producer and producer.name in scene.heads):
-            return None
+    for tensor in scene.view.variable_inputs(node):
+        for origin in origins(scene, tensor):
+            producer = scene.view.producers.get(origin)
+            if origin in scene.quantized or (producer and producer.name in scene.heads):
+                return None
     return "nothing in front of it writes INT8"
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rich.console import Console
-
 from onnxq.cli.options import add_model, selectors
+from onnxq.cli.output import WIDE, console
 from onnxq.core.recipe import Recipe
 from onnxq.pipeline import plan_of, read
-from onnxq.reports.text import plan_counts, plan_table
+from onnxq.reports.text import plan_table
 
 EXAMPLE = "example: onnxq plan model.onnx --json > plan.json, edit it, then onnxq quantize ... --plan plan.json"
 
@@ -31,6 +30,4 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print(plan.to_json(), end="")
         return
-    console = Console()
-    console.print(plan_table(plan))
-    console.print(plan_counts(plan))
+    console(WIDE).print(plan_table(plan))

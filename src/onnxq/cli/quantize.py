@@ -6,11 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from onnxq import onnx_io
 from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.cli.options import add_model, selectors
+from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.progress import Bar
 from onnxq.core.recipe import Recipe
 from onnxq.errors import PlanError
@@ -69,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print(report_json(result.report))
     elif not options.quiet:
-        Console().print(summary(result.report, options.verbose))
+        console(WIDE if options.verbose else NARROW).print(summary(result.report, options.verbose))
 
 
 def _read_plan(path: Path) -> str:

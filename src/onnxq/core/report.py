@@ -68,10 +68,11 @@ class Report:
             for op, nodes in _by_op(view.nodes).items()
             if any(node.name in readers for node in nodes)
         }
-        refused: dict[tuple[str, str], dict[str, None]] = {}
-        for decision in plan.refused:
-            if decision.site.node not in readers:
-                refused.setdefault((decision.op, _without_names(decision.reason)), {})[decision.site.node] = None
+        first = {decision.site.node: decision for decision in reversed(plan.refused)}
+        refused: dict[tuple[str, str], list[str]] = {}
+        for node in view.nodes:
+            if node.name in first and node.name not in readers:
+                refused.setdefault((node.op, _without_names(first[node.name].reason)), []).append(node.name)
         ranked = sorted(refused.items(), key=lambda item: -len(item[1]))
         return Report(
             quantized=quantized,

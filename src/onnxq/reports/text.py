@@ -21,83 +21,85 @@ def summary(report: Report, verbose: bool) -> RenderableType:
 
     Args:
         report: of one quantization.
-        verbose: name every node that stays in float.
+        verbose: name every node that stays in float, and say how the model was prepared.
     """
-    parts: list[RenderableType] = [_quantized(report), _refused(report, verbose)]
+    parts = [_quantized(report), _refused(report, verbose)]
     if verbose:
         parts.append(_prepared(report))
     if report.floored:
         parts.append(_floored(report))
     parts += [_fidelity(report.fidelity, report.data), Text(_size_and_time(report), style="dim")]
-    return Group(*(part for row in parts for part in (row, Text())))
+    return Group(*parts)
 
 
 def plan_table(plan: Plan) -> RenderableType:
-    """One row per decision."""
-    table = _table("Plan", "node", "input", "tensor", "stored as", "why", "source")
+    """One row per decision, and a line per group of tensors that share a scale."""
+    table = _table("node", "input", "tensor", "stored as", "why", "source")
     for decision in plan.decisions:
         stored = Text(str(decision.spec), style="green") if decision.spec else Text("float", style="yellow")
         where = f"{decision.op} {decision.site.node}"
         table.add_row(where, str(decision.site.index), decision.site.tensor, stored, decision.reason, decision.source)
     ties = [Text(f"One scale for {', '.join(group)}") for group in plan.ties]
-    return Group(table, *ties)
+    return Group(table, *ties, Text(_counts(plan), style="bold"))
 
 
-def plan_counts(plan: Plan) -> str:
-    """One line on a plan."""
+def _counts(plan: Plan) -> str:
     nodes = {decision.site.node for decision in plan.quantized}
     return (
-        f"{len(nodes)} nodes quantized: {len(plan.activations)} activations, {len(plan.weights)} weights; "
+        f"{len(nodes)} nodes quantized: {len(plan.activations)} activations, {len(plan.weights)} weights, "
         f"{len(plan.residuals)} residual shortcuts; {len(plan.ties)} groups share a scale."
     )
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        numeric = column in ("INT8", "of", "nodes", "places", "input")
+        table.add_column(column, overflow="fold", justify="right" if numeric else "left")
     return table
 
 
-def _quantized(report: Report) -> Table:
-    table = _table(f"Quantized, from {report.calibration_samples} calibration samples", "operator", "INT8", "of")
+def _headed(heading: str, table: RenderableType) -> RenderableType:
+    return Group(Text(heading, style="bold"), table)
+
+
+def _quantized(report: Report) -> RenderableType:
+    table = _table("operator", "INT8", "of", "")
     for op, (done, total) in report.quantized.items():
-        table.add_row(op, Text(str(done), style="green"), str(total))
-    if report.residuals:
-        table.caption = f"{len(report.residuals)} residual shortcuts quantized"
-        table.caption_justify = "left"
-    return table
+        joins = len(report.residuals) if op == "Add" else 0
+        table.add_row(op, Text(str(done), style="green"), str(total), f"{joins} residual shortcuts" if joins else "")
+    return _headed(f"Quantized, from {report.calibration_samples} calibration samples", table)
 
 
-def _refused(report: Report, verbose: bool) -> Table:
-    table = _table("Left in float", "nodes", "operator", "why", *(("which",) if verbose else ()))
+def _refused(report: Report, verbose: bool) -> RenderableType:
+    table = _table("nodes", "operator", "why", *(("which",) if verbose else ()))
     rows = list(report.refused.items())
     for (op, reason), nodes in rows if verbose else rows[:SHOWN]:
         table.add_row(Text(str(len(nodes)), style="yellow"), op, reason, *((", ".join(nodes),) if verbose else ()))
     if len(rows) > SHOWN and not verbose:
         rest = sum(len(nodes) for _, nodes in rows[SHOWN:])
         table.add_row(str(rest), "others", f"{len(rows) - SHOWN} more reasons; -v shows them")
-    return table
+    return _headed("Left in float", table)
 
 
-def _prepared(report: Report) -> Table:
-    table = _table(f"Prepared, outputs changed by at most {report.drift:.1e}", "places", "what")
+def _prepared(report: Report) -> RenderableType:
+    table = _table("places", "what")
     for text, count in report.prepared:
         table.add_row(str(count), text)
-    return table
+    return _headed(f"Prepared; outputs changed by at most {report.drift:.1e} of their largest value", table)
 
 
-def _floored(report: Report) -> Text:
+def _floored(report: Report) -> RenderableType:
     names = list(report.floored)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return Text(f"Never active, so their scales are floors: {', '.join(names[:SHOWN])}{more}", style="yellow")
+    return Text(f"Never active, so their scales are floors: {', '.join(names[:SHOWN])}{more}\n", style="yellow")
 
 
-def _fidelity(fidelity: Fidelity, data: str) -> Table:
-    where = f"{fidelity.samples} {data} samples" + ("" if data == "evaluation" else "; --eval takes others")
+def _fidelity(fidelity: Fidelity, data: str) -> RenderableType:
+    where = f"{fidelity.samples} {data} samples" + ("" if data == "evaluation" else "; give others with --eval")
     labelled = any("top1" in row for row in fidelity.figures.values())
     columns = ("top-1 FP32", "top-1 INT8", "same class") if labelled else ()
-    table = _table(f"Fidelity to FP32, on {where}", "output", "SQNR", "cosine", *columns)
+    table = _table("output", "SQNR", "cosine", *columns)
     for output, figures in fidelity.figures.items():
         row = [output, _decibels(figures["sqnr"]), f"{figures['cosine']:.5f}"]
         if "top1" in figures:
@@ -106,7 +108,7 @@ def _fidelity(fidelity: Fidelity, data: str) -> Table:
         table.add_row(*row)
     for output, reason in fidelity.uncompared.items():
         table.add_row(output, "-", reason)
-    return table
+    return _headed(f"Fidelity to FP32, on {where}", table)
 
 
 def _decibels(value: float) -> str:

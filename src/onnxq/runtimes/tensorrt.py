@@ -30,6 +30,9 @@ Source: layer plans of TensorRT for RTX 1.7.1; "kgen" is generated pointwise cod
 COMPUTE_OPERATORS = frozenset({"Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"})
 """ONNX operators that become kernels of `COMPUTE_KINDS`."""
 
+FUSED_ATTENTION = "_gemm_mha"
+"""How the names of kernels begin that compute both products of attention; they are listed as "kgen"."""
+
 STREAM_EVENTS = frozenset({"signal", "wait"})
 """Layer types that only order kernels among streams."""
 
@@ -72,13 +75,19 @@ class Layer:
 
     @property
     def is_compute(self) -> bool:
-        """Whether it is a convolution or a matrix product."""
-        return self.kind in COMPUTE_KINDS
+        """Whether it is a convolution, a matrix product, or attention as a whole."""
+        return self.kind in COMPUTE_KINDS or self.is_attention
+
+    @property
+    def is_attention(self) -> bool:
+        """Whether it multiplies queries, keys and values in one kernel."""
+        return self.name.startswith(FUSED_ATTENTION)
 
     @property
     def reads_int8(self) -> bool:
-        """Whether both factors of a product arrive as Int8: two activations, or an activation and a weight."""
-        return sum(tensor.dtype == "Int8" for tensor in (*self.inputs, *self.constants)) >= 2
+        """Whether all factors arrive as Int8: two activations, activation and weight, or attention's three."""
+        factors = 3 if self.is_attention else 2
+        return sum(tensor.dtype == "Int8" for tensor in (*self.inputs, *self.constants)) >= factors
 
 
 @dataclass(frozen=True)

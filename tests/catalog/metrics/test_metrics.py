@@ -1,0 +1,94 @@
+"""Metrics: exact figures, sums that add up over batches, and their edges."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from onnxq.catalog.metrics import METRICS
+from onnxq.catalog.metrics.agreement import AGREEMENT
+from onnxq.catalog.metrics.cosine import COSINE
+from onnxq.catalog.metrics.sqnr import SQNR
+from onnxq.catalog.metrics.top1 import TOP1
+
+LABELS = np.array([0, 1, 2, 2])
+
+
+def figure(metric, reference, candidate, labels=None):
+    return metric.figure(metric.sums(np.asarray(reference, np.float32), np.asarray(candidate, np.float32), labels))
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_sums_of_batches_add_up_to_the_sums_of_all(metric, cut):
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-50, 50, (4, 3, 2)).astype(np.float32) for _ in range(2))
+    parts = metric.sums(a[:cut], b[:cut], LABELS[:cut]) + metric.sums(a[cut:], b[cut:], LABELS[cut:])
+    np.testing.assert_array_equal(parts, metric.sums(a, b, LABELS))
+    assert math.isfinite(metric.figure(parts))
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "decibels"),
+    [
+        ([[3, 4]], [[3, 4]], math.inf),  # no noise
+        ([[0, 0]], [[0, 0]], math.inf),  # neither signal nor noise
+        ([[0, 0]], [[0, 1]], -math.inf),  # no signal
+        ([[10]], [[9]], 20.0),
+        ([[3, 4]], [[3, 3]], 10 * math.log10(25)),
+        ([[3, 4]], [[-3, -4]], 10 * math.log10(1 / 4)),
+    ],
+)
+def test_sqnr_is_ten_times_the_logarithm_of_signal_over_noise(reference, candidate, decibels):
+    assert figure(SQNR, reference, candidate) == decibels
+
+
+def test_sqnr_sums_in_float64():
+    """In float32, adding 1 to 2**24 or squaring 1e30 would lose the value."""
+    ones, noisy = np.full((1, 2**10), 2.0**14), np.full((1, 2**10), 2.0**14 + 1)
+    assert figure(SQNR, ones, noisy) == 10 * math.log10(2.0**28)
+    assert figure(SQNR, [[1e30]], [[0.9e30]]) == pytest.approx(20.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "cosine"),
+    [
+        ([[3, 4]], [[3, 4]], 1.0),
+        ([[3, 4]], [[6, 8]], 1.0),
+        ([[3, 4]], [[-3, -4]], -1.0),
+        ([[1, 0]], [[0, 1]], 0.0),
+        ([[3, 4]], [[4, 3]], 24 / 25),
+        ([[0, 0]], [[0, 0]], 1.0),
+        ([[0, 0]], [[0, 1]], 0.0),
+        ([[0, 1]], [[0, 0]], 0.0),
+    ],
+)
+def test_cosine_of_the_angle_between_the_outputs(reference, candidate, cosine):
+    assert figure(COSINE, reference, candidate) == cosine
+
+
+def test_top1_counts_labels_and_agreement_counts_the_classes_of_fp32():
+    reference = np.eye(3)[[0, 1, 2, 0]]  # FP32 is right three times out of four
+    candidate = np.eye(3)[[0, 1, 0, 2]]  # so is the candidate, elsewhere
+    assert figure(TOP1, reference, reference, LABELS) == 75.0
+    assert figure(TOP1, reference, candidate, LABELS) == 75.0
+    assert figure(AGREEMENT, reference, candidate, LABELS) == 50.0
+    assert figure(AGREEMENT, reference, reference, LABELS) == 100.0
+
+
+@pytest.mark.parametrize("metric", [TOP1, AGREEMENT], ids=lambda metric: metric.name)
+def test_classes_may_lie_on_any_axes_behind_the_samples(metric):
+    """An output of shape (samples, classes, 1, 1), as a convolutional head writes it."""
+    scores = np.eye(3)[[0, 1, 2, 2]].reshape(4, 3, 1, 1)
+    assert figure(metric, scores, scores, LABELS) == 100.0
+
+
+def test_top1_refuses_to_work_without_labels():
+    with pytest.raises(ValueError, match="top1 needs labels"):
+        figure(TOP1, [[1]], [[1]])
+
+
+def test_what_needs_labels_says_so():
+    assert [metric.name for metric in METRICS if metric.labelled] == ["top1", "agreement"]

@@ -1,0 +1,205 @@
+"""TensorStatistics: a function of the set of values alone, however they come in."""
+
+from __future__ import annotations
+
+import math
+import random
+from functools import reduce
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from onnxq.core.statistics import HALF, SMALLEST_EXPONENT, TensorStatistics
+
+exact = settings(max_examples=100, deadline=None, derandomize=True)
+
+FINITE = {
+    np.float16: st.floats(width=16, allow_nan=False, allow_infinity=False),
+    np.float32: st.floats(width=32, allow_nan=False, allow_infinity=False),
+    np.float64: st.floats(allow_nan=False, allow_infinity=False),
+}
+AWKWARD = np.array([0.0, -0.0, 1e-45, -1e-45, 1.2e-38, -3e38, 3e38, 1.0, -1.0, 0.5, 2.0**-20], np.float32)
+
+
+@st.composite
+def values(draw, smallest=0):
+    """Floats of one type: of all sizes, zeros, denormals and repetitions among them."""
+    dtype = draw(st.sampled_from(list(FINITE)))
+    sizes = st.one_of(FINITE[dtype], st.floats(-8, 8, width=16), st.sampled_from([0.0, -0.0, 1.0, -1.0]))
+    return draw(arrays.arrays(dtype, st.integers(smallest, 60), elements=sizes))
+
+
+def of(array):
+    return TensorStatistics.empty().observe(np.asarray(array))
+
+
+def as_tuple(measured):
+    return (measured.count, measured.low, measured.high, measured.exponent, measured.histogram.tolist())
+
+
+def split(array, cuts):
+    return np.split(array, sorted(cut % (len(array) + 1) for cut in cuts))
+
+
+@exact
+@given(values(), st.lists(st.integers(0, 100), max_size=6))
+@example(AWKWARD, [3, 5])
+def test_any_split_into_batches_gives_the_same(array, cuts):
+    streamed = reduce(TensorStatistics.observe, split(array, cuts), TensorStatistics.empty())
+    assert as_tuple(streamed) == as_tuple(of(array))
+
+
+@exact
+@given(values(), st.randoms(use_true_random=False))
+@example(AWKWARD, random.Random(0))
+def test_any_order_gives_the_same(array, order):
+    shuffled = array.copy()
+    order.shuffle(shuffled)
+    one_by_one = reduce(TensorStatistics.observe, np.split(shuffled, len(array) or 1), TensorStatistics.empty())
+    assert as_tuple(one_by_one) == as_tuple(of(array))
+
+
+@exact
+@given(values(), st.lists(st.integers(0, 100), max_size=6), st.randoms(use_true_random=False))
+@example(AWKWARD, [1, 2, 4, 8], random.Random(0))
+def test_any_merge_tree_gives_the_same(array, cuts, order):
+    forest = [of(part) for part in split(array, cuts)]
+    while len(forest) > 1:
+        left, right = (forest.pop(order.randrange(len(forest))) for _ in range(2))
+        forest.append(left.merge(right))
+    assert as_tuple(forest[0]) == as_tuple(of(array))
+
+
+@exact
+@given(values())
+def test_merging_with_nothing_changes_nothing(array):
+    empty = TensorStatistics.empty()
+    assert as_tuple(of(array).merge(empty)) == as_tuple(empty.merge(of(array))) == as_tuple(of(array))
+
+
+@exact
+@given(values())
+def test_the_shape_and_the_memory_order_do_not_matter(array):
+    grid = np.stack([array, array[::-1]])
+    assert as_tuple(of(grid)) == as_tuple(of(np.asfortranarray(grid))) == as_tuple(of(np.concatenate([array, array])))
+
+
+@exact
+@given(values())
+@example(AWKWARD)
+def test_float32_and_float64_of_the_same_values_count_the_same(array):
+    assert as_tuple(of(array.astype(np.float64))) == as_tuple(of(array))
+
+
+def test_more_values_than_are_binned_at_once_give_the_same():
+    array = np.random.default_rng(0).normal(size=300_000).astype(np.float32)
+    streamed = reduce(TensorStatistics.observe, np.array_split(array, 7), TensorStatistics.empty())
+    assert as_tuple(streamed) == as_tuple(of(array))
+
+
+@exact
+@given(values(smallest=1))
+@example(AWKWARD)
+def test_count_low_and_high_are_those_of_the_values(array):
+    measured = of(array)
+    assert (measured.count, measured.low, measured.high) == (array.size, array.min(), array.max())
+    assert measured.amplitude == np.abs(array).max()
+    assert measured.histogram.sum() == array.size
+
+
+@exact
+@given(values(smallest=1))
+@example(AWKWARD)
+def test_a_value_lies_in_the_bin_that_the_docstring_names(array):
+    """Bin HALF + k holds [k, k + 1) widths, and its mirror image HALF - 1 - k holds (-(k + 1), -k], zero excepted."""
+    measured = of(array)
+    expected = [0] * (2 * HALF)
+    for value in array.astype(np.float64).tolist():
+        k = math.floor(abs(value) / 2.0**measured.exponent) if abs(value) >= 2.0**measured.exponent else 0
+        expected[HALF - 1 - k if value < 0 else HALF + k] += 1
+    assert measured.histogram.tolist() == expected
+
+
+@exact
+@given(values(smallest=1))
+def test_the_width_is_the_smallest_power_of_two_that_fits(array):
+    measured = of(array)
+    assert measured.width == 2.0**measured.exponent
+    assert measured.amplitude < HALF * measured.width
+    assert measured.exponent == SMALLEST_EXPONENT or measured.amplitude >= HALF // 2 * measured.width
+
+
+@pytest.mark.parametrize(("value", "exponent"), [(1.0, -12), (1.5, -12), (1.999, -12), (2.0, -11), (-2.0, -11), (0.5, -13)])
+def test_powers_of_two_start_the_next_exponent(value, exponent):
+    assert of(np.float32([value])).exponent == exponent
+
+
+def test_nothing_seen_yet():
+    empty = TensorStatistics.empty()
+    assert (empty.count, empty.low, empty.high, empty.amplitude) == (0, math.inf, -math.inf, 0.0)
+    assert empty.observe(np.zeros((0, 3), np.float32)) is empty
+    assert empty.magnitudes().tolist() == [0]
+
+
+def test_observing_leaves_what_was_measured_before_as_it_was():
+    before = of(np.float32([1, 2]))
+    kept = as_tuple(before)
+    before.observe(np.float32([100]))
+    before.merge(of(np.float32([1e-9])))
+    assert as_tuple(before) == kept
+
+
+@exact
+@given(values(smallest=1))
+def test_magnitudes_fold_the_histogram_and_end_with_the_largest(array):
+    measured = of(array)
+    bins = np.minimum(np.abs(array.astype(np.float64)) / measured.width, HALF - 1).astype(int)
+    assert measured.magnitudes().tolist() == np.bincount(bins).tolist()
+
+
+def test_magnitudes_of_zeros_are_one_bin():
+    assert of(np.zeros(5, np.float32)).magnitudes().tolist() == [5]
+
+
+@exact
+@given(values(), st.sampled_from([1, 7, 128, 2048]))
+@example(np.zeros(3, np.float32), 2048)
+@example(np.array([1e-310]), 2048)
+def test_resampling_keeps_the_total(array, bins):
+    resampled = of(array).resampled(bins)
+    assert resampled.shape == (bins,)
+    assert resampled.min() >= 0
+    np.testing.assert_allclose(resampled.sum(), array.size, rtol=1e-12)
+
+
+@exact
+@given(values(smallest=1), st.sampled_from([1, 7, 128]))
+def test_resampled_counts_are_those_of_the_values_within_one_old_bin(array, bins):
+    """However an old bin is cut, at most the values of that one bin end up on the wrong side of a new edge."""
+    measured = of(array)
+    magnitudes = np.abs(array.astype(np.float64))
+    running = np.cumsum(measured.resampled(bins))[:-1]
+    for k, below in enumerate(running, 1):
+        edge = measured.amplitude * (k / bins)
+        assert np.sum(magnitudes < edge - measured.width) - 1e-6 <= below <= np.sum(magnitudes <= edge + measured.width) + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("array", "amplitude", "low", "high"),
+    [
+        ([-1, 3], 2, -1, 2),
+        ([-3, 1], 2, -2, 1),
+        ([-3, 3], 2, -2, 2),
+        ([-3, 3], 9, -3, 3),
+        ([2, 3], 9, 0, 3),
+        ([-3, -2], 9, -3, 0),
+        ([0, 0], 9, 0, 0),
+        ([], 9, 0, 0),
+    ],
+)
+def test_a_clipped_range_is_the_measured_one_cut_and_widened_to_hold_zero(array, amplitude, low, high):
+    chosen = of(np.float32(array)).clipped(amplitude)
+    assert (chosen.low, chosen.high) == (low, high)
