@@ -48,7 +48,7 @@ def check_output(source: Path | None, target: Path) -> None:
         OutputError: `target` is the input itself, a folder, or in a folder that cannot be written.
     """
     if source is not None and target.exists() and source.exists() and target.samefile(source):
-        raise OutputError(f"The output '{target}' is the input. Choose another name: inputs are never touched.")
+        raise OutputError(f"The output '{target}' is the input '{source}'. Choose another name: inputs are never touched.")
     if target.is_dir():
         raise OutputError(f"The output '{target}' is a folder. Give a file name.")
     if not target.parent.is_dir():
@@ -81,13 +81,11 @@ def write(target: Path, content: bytes) -> None:
         nameless = os.open(target.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
     except (AttributeError, OSError):  # another system, or a file system without nameless files
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            _settle(Path(file.name), target, lambda: _fill(file.fileno(), content))
+            _settle(Path(file.name), target, lambda _: _fill(file.fileno(), content))
         return
     try:
         _fill(nameless, content)
-        named = target.with_name(f".{target.name}.{os.getpid()}")
-        os.link(f"/proc/self/fd/{nameless}", named, src_dir_fd=nameless)  # with a dir_fd, Python follows the link
-        named.replace(target)
+        _settle(target.with_name(f".{target.name}.{os.getpid()}"), target, lambda draft: _name(nameless, draft))
     finally:
         os.close(nameless)
 
@@ -99,9 +97,15 @@ def _fill(descriptor: int, content: bytes) -> None:
     os.fsync(descriptor)
 
 
-def _settle(draft: Path, target: Path, fill: Callable[[], None]) -> None:
+def _name(descriptor: int, name: Path) -> None:
+    name.unlink(missing_ok=True)  # left by a process of the same number that was killed right here
+    os.link(f"/proc/self/fd/{descriptor}", name, src_dir_fd=descriptor)  # with a dir_fd, Python follows the link
+
+
+def _settle(draft: Path, target: Path, fill: Callable[[Path], None]) -> None:
+    """Makes `draft` with `fill`, then moves it to `target`."""
     try:
-        fill()
+        fill(draft)
         draft.replace(target)
     except BaseException:
         draft.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ from onnxq.core.target import Target
 from onnxq.errors import ModelError, RuntimeFailure
 from onnxq.runtimes import onnxruntime
 from onnxq.stages.calibrate import calibrate
-from onnxq.stages.calibrate.sources import counted, source
+from onnxq.stages.calibrate.sources import counted, first, source
 from onnxq.stages.plan import check_plan
 from onnxq.stages.plan import plan as make_plan
 from onnxq.stages.prepare import Prepared, prepare
@@ -93,19 +93,20 @@ def quantize(
     """
     clock = Clock(observer or Silent())
     with clock.stage("prepare"):
-        subject = read(model, recipe)
-        original = _load_original(subject.original)
+        calibrators = _calibrator(recipe.calibrator, recipe), _calibrator(recipe.weight_calibrator, recipe)
+        given = model if isinstance(model, onnx.ModelProto) else onnx_io.load(Path(model))
+        original = _load_original(given)
+        subject = read(given, recipe)
         prepared = onnxruntime.Session(subject.prepared.model)
         samples = source(calib, subject.inputs, recipe.batch_size)
-        held_out = source(evaluation, subject.inputs, recipe.batch_size, recipe.labels) if evaluation else None
-        drift = equivalence(original, prepared, next(samples.some(1, recipe.seed)))
+        held_out = source(evaluation, subject.inputs, recipe.batch_size, recipe.labels) if evaluation is not None else None
+        drift = equivalence(original, prepared, first(samples.some(1, recipe.seed)))
     with clock.stage("plan"):
         made = plan_of(subject, recipe, plan)
     with clock.stage("calibrate"):
         taps = onnxruntime.Session(subject.prepared.model, made.activations)
         statistics = calibrate(taps, counted(samples.batches(), len(samples), clock.observer), made.activations)
     with clock.stage("scale"):
-        calibrators = _calibrator(recipe.calibrator, recipe), _calibrator(recipe.weight_calibrator, recipe)
         scales = scale(made, subject.view, statistics, BY_NAME, calibrators)
     with clock.stage("rewrite"):
         sites = [decision.site for decision in made.quantized]

@@ -75,6 +75,25 @@ def conv_model(activation=True, weight=True, name="the/Conv"):
     return model_of(nodes, weights)
 
 
+def attention_model(quantized_output):
+    """Softmax(queries x keys) x values with Q/DQ on every factor, and on the output if asked for."""
+    nodes, weights = [], {}
+    queries, keys, values = (quantized(name, nodes, weights, 0.05) for name in "qkv")
+    nodes += [
+        helper.make_node("MatMul", [queries, keys], ["scores"], "scores"),
+        helper.make_node("Softmax", ["scores"], ["shares"], "softmax"),
+    ]
+    shares = quantized("shares", nodes, weights, 1 / 127)
+    nodes.append(helper.make_node("MatMul", [shares, values], ["mix"], "mix"))
+    mix = quantized("mix", nodes, weights, 0.05) if quantized_output else "mix"
+    nodes.append(helper.make_node("Identity", [mix], ["y"], "end"))
+    model = model_of(nodes, weights)
+    del model.graph.input[:]
+    for name, shape in {"q": (8, 3, 64, 32), "k": (8, 3, 32, 64), "v": (8, 3, 64, 32)}.items():
+        model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    return model
+
+
 @pytest.fixture
 def tensorrt_rtx():
     """Skips where TensorRT for RTX is missing, unless ONNXQ_REQUIRE_TENSORRT=1 says that it must be there."""
@@ -151,6 +170,12 @@ class TestCompile:
         inputs = [x, quantized("r", nodes, weights, 0.05)]
         nodes.append(helper.make_node("MatMul", inputs, ["y"], "product"))
         assert int8_nodes(compile_ahead_of_time(model_of(nodes, weights))) == {"product"}
+
+    @pytest.mark.parametrize(("quantized_output", "kernels"), [(True, 1), (False, 2)])
+    def test_attention_reads_int8_as_one_kernel_or_as_two(self, quantized_output, kernels):
+        plan = compile_ahead_of_time(attention_model(quantized_output))
+        assert int8_nodes(plan) == {"scores", "mix"}
+        assert len(plan.int8_computes) == kernels
 
     def test_a_node_without_a_name_is_named_by_its_output(self):
         assert int8_nodes(compile_ahead_of_time(conv_model(name=""))) == {"node_of_c"}

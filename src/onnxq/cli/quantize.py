@@ -49,7 +49,8 @@ def add_command(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Quantizes and writes a model."""
-    onnx_io.check_output(Path(options.model), options.output)
+    for given in (options.model, options.calib, options.eval, options.plan):
+        onnx_io.check_output(Path(given) if given else None, options.output)
     recipe = Recipe(
         target=options.target,
         calibrator=options.calibrator,

@@ -100,6 +100,10 @@ class GraphView:
         """Whether `tensor` is an initializer."""
         return tensor in self.constants
 
+    def dtype(self, tensor: str) -> str | None:
+        """The numpy dtype name of `tensor`, None where unknown."""
+        return self.constants[tensor].dtype.name if tensor in self.constants else self.dtypes.get(tensor)
+
     def is_private(self, tensor: str) -> bool:
         """Whether exactly one edge reads `tensor`: a kernel that computes it need not store it."""
         return len(self.sites.get(tensor, ())) == 1 and tensor not in self.outputs and tensor not in self.captured

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from onnxq.core.graph import GraphView, Site
-from onnxq.core.spec import Spec
+from onnxq.core.spec import PerTensor, Spec
 from onnxq.errors import PlanError, near_misses
 
 VERSION = 1
@@ -65,6 +66,9 @@ class Plan:
     residuals: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for site, count in Counter(decision.site for decision in self.decisions).items():
+            if count > 1:
+                raise PlanError(f"The plan decides {count} times on {site}. Keep one of these lines.")
         specs: dict[str, tuple[Spec, str]] = {}
         for decision in self.quantized:
             if decision.spec is None or decision.spec.role == "weight":
@@ -179,4 +183,8 @@ def _decision(row: dict[str, Any], view: GraphView) -> Decision:
         raise PlanError(
             f"The plan calls {site} a {spec.role}, but it is {'' if view.is_constant(site.tensor) else 'no '}constant."
         )
+    if spec and spec.role == "activation" and spec.granularity != PerTensor():
+        raise PlanError(f"The plan gives {site} several scales ({spec}). An activation has one: leave out 'axis'.")
+    if spec and (dtype := view.dtype(site.tensor)) not in (None, "float32"):
+        raise PlanError(f"The plan quantizes {site}, which holds {dtype}. Only float32 can be quantized.")
     return Decision(site, spec, str(row.get("reason", "")), str(row.get("source", "")), view.by_name[site.node].op)

@@ -77,3 +77,5 @@ class Recipe:
             raise RecipeError(f"The percentile must lie in (0, 100]. Got {self.percentile}.")
         if self.batch_size < 1:
             raise RecipeError(f"The batch size must be at least 1. Got {self.batch_size}.")
+        if self.seed < 0:
+            raise RecipeError(f"The seed must be at least 0. Got {self.seed}.")

@@ -45,10 +45,11 @@ class Session:
         options = ort.SessionOptions()
         options.log_severity_level = _QUIET
         options.enable_mem_pattern = options.enable_cpu_mem_arena = False  # they cost memory, and save no time here
-        if as_written:
-            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        if as_written:  # integer kernels also round biases to 32 bits, in which those of nearly dead channels overflow
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
         self.outputs = list(extra_outputs) or [value.name for value in model.graph.output]
-        self._inputs = {value.name for value in model.graph.input}
+        weights = {tensor.name for tensor in model.graph.initializer}
+        self._inputs = {value.name for value in model.graph.input} - weights  # what a caller has to feed
         self._computed = [name for name in self.outputs if name not in self._inputs]
         tapped = _tapped(model, self._computed) if extra_outputs else model
         try:

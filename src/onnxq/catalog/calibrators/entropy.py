@@ -25,6 +25,8 @@ class Entropy:
 
     def choose(self, measured: TensorStatistics, stored: Format) -> Range:
         """See Calibrator."""
+        if not measured.amplitude:
+            return measured.clipped(0.0)  # nothing but zeros, or nothing at all
         counts = measured.resampled(BINS)
         counts[0] = counts[1]  # the zeros of a ReLU carry no information and would drown the rest
         cost = divergences(counts, int(stored.high) + 1)

@@ -65,7 +65,7 @@ def prepare(model: onnx.ModelProto, evaluate: Evaluate, opset: int = 19) -> Prep
             counts[step] += step.run(ir_model, context)
         except ModelError as cause:
             raise ModelError(f"{step.name}: {cause}") from cause
-        except (LookupError, TypeError, ValueError) as cause:
+        except (LookupError, RuntimeError, TypeError, ValueError) as cause:
             hint = "The model may be invalid: try onnx.checker.check_model(model, full_check=True)."
             raise PrepareError(f"{step.name} failed: {cause!r}. {hint}") from cause
     notes = [Note(step.name, count, step.text) for step, count in counts.items()]
