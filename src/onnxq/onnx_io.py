@@ -26,7 +26,7 @@ def load(path: Path) -> onnx.ModelProto:
         ModelError: the file is missing, unreadable, truncated, or no ONNX model.
     """
     try:
-        model = onnx.load(path)
+        model = onnx.load(path, format="protobuf")  # whatever its name ends in
     except FileNotFoundError as cause:
         missing = cause.filename or path
         raise ModelError(f"There is no file '{missing}'.") from cause
@@ -77,15 +77,15 @@ def write(target: Path, content: bytes) -> None:
 
     On Linux the new file has no name until it is complete, so that not even SIGKILL leaves one behind.
     """
+    named = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         nameless = os.open(target.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
     except (AttributeError, OSError):  # another system, or a file system without nameless files
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            _settle(Path(file.name), target, lambda _: _fill(file.fileno(), content))
+        _settle(named, target, lambda draft: _create(draft, content))
         return
     try:
         _fill(nameless, content)
-        _settle(target.with_name(f".{target.name}.{os.getpid()}"), target, lambda draft: _name(nameless, draft))
+        _settle(named, target, lambda draft: _name(nameless, draft))
     finally:
         os.close(nameless)
 
@@ -95,6 +95,11 @@ def _fill(descriptor: int, content: bytes) -> None:
     while rest:
         rest = rest[os.write(descriptor, rest) :]
     os.fsync(descriptor)
+
+
+def _create(name: Path, content: bytes) -> None:
+    with name.open("wb", buffering=0) as file:
+        _fill(file.fileno(), content)
 
 
 def _name(descriptor: int, name: Path) -> None:

@@ -68,7 +68,7 @@ def test_without_labels_there_is_nothing_to_score():
 
 @pytest.mark.parametrize(
     "output",
-    [lambda x: x[:, 0], lambda x: x[:, :1], lambda x: x[:, :3], lambda x: x[:7], lambda x: np.float32(x.sum())],
+    [lambda x: x[:, 0], lambda x: x[:, :1], lambda x: x[:, :3], lambda x: x[:7], lambda x: np.array(x.sum())],
     ids=["no classes", "one class", "fewer classes than labels", "not one row per sample", "scalar"],
 )
 def test_an_output_that_cannot_be_class_scores_is_compared_without_labels(output):

@@ -104,7 +104,8 @@ def _channelled_activations(written: Written) -> Iterator[str]:
 def _missing(written: Written) -> Iterator[str]:
     for decision in written.plan.quantized:
         reader = written.view.by_name.get(decision.site.node)
-        tensor = reader.inputs[decision.site.index] if reader else ""
+        inputs = reader.inputs if reader else ()
+        tensor = inputs[decision.site.index] if decision.site.index < len(inputs) else ""
         producer = written.view.producers.get(tensor)
         if producer is None or producer.op != "DequantizeLinear":
             yield f"{decision.site} is read as it was"
@@ -121,7 +122,7 @@ def _unplanned(written: Written) -> Iterator[str]:
 
 def _double_joins(written: Written) -> Iterator[str]:
     planned = {decision.site.node for decision in written.plan.quantized}
-    for name in planned.intersection(written.plan.residuals):
+    for name in planned.intersection(written.plan.residuals, written.view.by_name):
         join = written.view.by_name[name]
         producers = [written.view.producers.get(tensor) for tensor in join.inputs]
         count = sum(p is not None and p.op == "DequantizeLinear" for p in producers)
