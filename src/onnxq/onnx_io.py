@@ -48,7 +48,9 @@ def check_output(source: Path | None, target: Path) -> None:
         OutputError: `target` is the input itself, a folder, or in a folder that cannot be written.
     """
     if source is not None and target.exists() and source.exists() and target.samefile(source):
-        raise OutputError(f"The output '{target}' is the input '{source}'. Choose another name: inputs are never touched.")
+        raise OutputError(
+            f"The output '{target}' is the input '{source}'. Choose another name: inputs are never touched."
+        )
     if target.is_dir():
         raise OutputError(f"The output '{target}' is a folder. Give a file name.")
     if not target.parent.is_dir():

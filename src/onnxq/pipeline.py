@@ -99,7 +99,9 @@ def quantize(
         subject = read(given, recipe)
         prepared = onnxruntime.Session(subject.prepared.model)
         samples = source(calib, subject.inputs, recipe.batch_size)
-        held_out = source(evaluation, subject.inputs, recipe.batch_size, recipe.labels) if evaluation is not None else None
+        held_out = None
+        if evaluation is not None:
+            held_out = source(evaluation, subject.inputs, recipe.batch_size, recipe.labels)
         drift = equivalence(original, prepared, first(samples.some(1, recipe.seed)))
     with clock.stage("plan"):
         made = plan_of(subject, recipe, plan)
@@ -115,8 +117,8 @@ def quantize(
         check_structure(Written(onnx_io.view(written), made, subject.view))
         check_model(written, beside=subject.original)
         quantized = onnxruntime.Session(written, as_written=True)
-        batches = held_out.batches() if held_out else samples.some(CHECKED, recipe.seed)
-        total = len(held_out) if held_out else min(CHECKED, len(samples))
+        batches = samples.some(CHECKED, recipe.seed) if held_out is None else held_out.batches()
+        total = min(CHECKED, len(samples)) if held_out is None else len(held_out)
         measured = fidelity(original, quantized, counted(batches, total, clock.observer), METRICS)
     report = Report.of(
         subject.view,
@@ -125,7 +127,7 @@ def quantize(
         floored=dict(scales.floored()),
         drift=drift,
         calibration_samples=statistics.samples,
-        data="evaluation" if held_out else "calibration",
+        data="calibration" if held_out is None else "evaluation",
         fidelity=measured,
         sizes=(subject.original.ByteSize(), written.ByteSize()),
         seconds=clock.seconds,

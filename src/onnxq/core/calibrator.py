@@ -15,5 +15,9 @@ class Calibrator(Protocol):
     def name(self) -> str:
         """As recipes spell it."""
 
+    @property
+    def reads_histogram(self) -> bool:
+        """Whether it needs more than the count and the extremes."""
+
     def choose(self, measured: TensorStatistics, stored: Format) -> Range:
         """The range of a tensor with statistics `measured` when it is stored in the format `stored`."""

@@ -48,6 +48,12 @@ class TensorStatistics:
         """Nothing seen yet."""
         return TensorStatistics(0, math.inf, -math.inf, SMALLEST_EXPONENT, np.zeros(2 * HALF, np.int64))
 
+    @staticmethod
+    def extremes(values: Floats) -> TensorStatistics:
+        """Statistics of `values` without a histogram, for calibrators that do not read one."""
+        low, high = (float(values.min()), float(values.max())) if values.size else (math.inf, -math.inf)
+        return TensorStatistics(values.size, low, high, SMALLEST_EXPONENT, np.zeros(0, np.int64))
+
     @property
     def amplitude(self) -> float:
         """The largest magnitude seen, 0.0 if nothing was."""

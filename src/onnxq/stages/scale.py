@@ -79,8 +79,8 @@ def weight_params(
     """
     weight, stored = view.constants[site.tensor], formats[spec.format]
     slices = _slices(weight, spec, site)
-    measured = (TensorStatistics.empty().observe(part) for part in slices)
-    found = [stored.scale(calibrator.choose(part, stored)) for part in measured]
+    measure = TensorStatistics.empty().observe if calibrator.reads_histogram else TensorStatistics.extremes
+    found = [stored.scale(calibrator.choose(measure(part), stored)) for part in slices]
     shape = () if isinstance(spec.granularity, PerTensor) else (len(slices),)
     return _params(found, shape, spec, f"weight, {calibrator.name}")
 

@@ -22,6 +22,7 @@ class Entropy:
     """
 
     name: ClassVar[str] = "entropy"
+    reads_histogram: ClassVar[bool] = True
 
     def choose(self, measured: TensorStatistics, stored: Format) -> Range:
         """See Calibrator."""

@@ -12,6 +12,7 @@ class Max:
     """The range of everything seen: no clipping, but an outlier coarsens all other values."""
 
     name: ClassVar[str] = "max"
+    reads_histogram: ClassVar[bool] = False
 
     def choose(self, measured: TensorStatistics, stored: Format) -> Range:
         """See Calibrator."""

@@ -20,6 +20,7 @@ class Mse:
     """The range of least mean squared error between the values and their round trip."""
 
     name: ClassVar[str] = "mse"
+    reads_histogram: ClassVar[bool] = True
 
     def choose(self, measured: TensorStatistics, stored: Format) -> Range:
         """See Calibrator."""

@@ -14,6 +14,7 @@ class Percentile:
     """The smallest bin edge below which lie `percentile` percent of the magnitudes (Wu et al. 2020, section 3.3)."""
 
     name: ClassVar[str] = "percentile"
+    reads_histogram: ClassVar[bool] = True
     percentile: float = 99.99
 
     def choose(self, measured: TensorStatistics, stored: Format) -> Range:

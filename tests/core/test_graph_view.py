@@ -1,0 +1,86 @@
+"""GraphView: the same facts, asked from either end of an edge."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+
+from onnxq.core.graph import GraphView, Node, Site
+
+VIEW = GraphView(
+    nodes=(
+        Node("a", "Conv", ("x", "w"), ("t",), {"group": 2, "pads": [1, 2], "auto_pad": b"SAME"}),
+        Node("b", "Add", ("t", "t"), ("u",)),
+        Node("c", "Clip", ("t", "", "w"), ("v", "")),
+        Node("d", "Relu", ("u",), ("y",)),
+    ),
+    inputs=("x",),
+    outputs=("y", "v"),
+    constants={"w": np.ones(2, np.float32)},
+    shapes={},
+    dtypes={},
+    captured=frozenset(("x",)),
+)
+
+
+def test_nodes_by_name_and_by_what_they_compute():
+    assert VIEW.by_name["c"] is VIEW.nodes[2]
+    assert {tensor: node.name for tensor, node in VIEW.producers.items()} == {"t": "a", "u": "b", "v": "c", "y": "d"}
+
+
+def test_sites_are_the_edges_in_node_order_without_omitted_inputs():
+    assert VIEW.sites["t"] == (Site("t", "b", 0), Site("t", "b", 1), Site("t", "c", 0))
+    assert VIEW.sites["w"] == (Site("w", "a", 1), Site("w", "c", 2))
+    assert set(VIEW.sites) == {"x", "w", "t", "u"}
+
+
+def test_consumers_come_once_per_edge():
+    assert [node.name for node in VIEW.consumers("t")] == ["b", "b", "c"]
+    assert list(VIEW.consumers("y")) == []
+
+
+@pytest.mark.parametrize(
+    ("tensor", "private"), [("u", True), ("t", False), ("y", False), ("v", False), ("x", False), ("w", False)]
+)
+def test_a_tensor_is_private_if_exactly_one_edge_and_nothing_else_reads_it(tensor, private):
+    assert VIEW.is_private(tensor) == private
+
+
+def test_a_tensor_with_one_reader_is_not_private_if_it_is_returned_or_captured():
+    assert not replace(VIEW, outputs=("y", "u")).is_private("u")
+    assert not replace(VIEW, captured=frozenset(("u",))).is_private("u")
+
+
+def test_constants_and_omitted_inputs_are_not_variable():
+    assert VIEW.is_constant("w")
+    assert [VIEW.variable_inputs(node) for node in VIEW.nodes] == [("x",), ("t", "t"), ("t",), ("u",)]
+
+
+def test_attributes_of_another_type_or_absent_give_the_default():
+    conv = VIEW.nodes[0]
+    assert (conv.integer("group", 1), conv.integer("none", 7), conv.integer("auto_pad", 7)) == (2, 7, 7)
+    assert (conv.integers("pads"), conv.integers("none"), conv.integers("group")) == ((1, 2), (), ())
+
+
+def test_how_nodes_and_sites_read_in_a_sentence():
+    assert str(VIEW.nodes[0]) == "Conv 'a'"
+    assert str(Site("t", "b", 1)) == "input 1 of 'b' (tensor 't')"
+
+
+def test_the_fingerprint_is_of_the_structure_and_not_of_the_weights():
+    assert replace(VIEW, constants={"w": np.zeros(2, np.float32)}).fingerprint == VIEW.fingerprint
+    for node in (
+        replace(VIEW.nodes[3], op="Exp"),
+        replace(VIEW.nodes[3], name="e"),
+        replace(VIEW.nodes[3], inputs=("t",)),
+        replace(VIEW.nodes[3], outputs=("z",)),
+        replace(VIEW.nodes[3], domain="mine"),
+    ):
+        assert replace(VIEW, nodes=(*VIEW.nodes[:3], node)).fingerprint != VIEW.fingerprint
+
+
+def test_a_view_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        VIEW.nodes = ()
