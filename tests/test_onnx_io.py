@@ -122,11 +122,15 @@ class TestCheckOutput:
             target.hardlink_to(source)
         else:
             target = source if alias == "same" else tmp_path / ".." / tmp_path.name / "in.onnx"
-        with pytest.raises(OutputError, match=r"is the input '.*in\.onnx'\. Choose another name: inputs are never touched\.$"):
+        with pytest.raises(
+            OutputError, match=r"is the input '.*in\.onnx'\. Choose another name: inputs are never touched\.$"
+        ):
             onnx_io.check_output(source, target)
 
     def test_a_folder(self, tmp_path):
-        with pytest.raises(OutputError, match=rf"^The output '{re.escape(str(tmp_path))}' is a folder\. Give a file name\.$"):
+        with pytest.raises(
+            OutputError, match=rf"^The output '{re.escape(str(tmp_path))}' is a folder\. Give a file name\.$"
+        ):
             onnx_io.check_output(None, tmp_path)
 
     def test_a_folder_that_does_not_exist(self, tmp_path):
@@ -137,7 +141,9 @@ class TestCheckOutput:
 
     def test_a_folder_that_may_not_be_written(self, tmp_path, monkeypatch):
         monkeypatch.setattr(os, "access", lambda path, mode: (Path(path), mode) != (tmp_path, os.W_OK))
-        with pytest.raises(OutputError, match=rf"^The folder '{re.escape(str(tmp_path))}' of the output cannot be written\.$"):
+        with pytest.raises(
+            OutputError, match=rf"^The folder '{re.escape(str(tmp_path))}' of the output cannot be written\.$"
+        ):
             onnx_io.check_output(None, tmp_path / "m.onnx")
 
 
@@ -279,6 +285,18 @@ class TestSave:
         (tmp_path / "old").rename(tmp_path / "new")
         np.testing.assert_array_equal(to_array(onnx_io.load(tmp_path / "new" / "m.onnx").graph.initializer[0]), W)
 
+    @pytest.mark.slow
+    def test_weights_beyond_what_protobuf_can_even_count(self, tmp_path):
+        """Above 2 GiB, asking a model for its size fails as well."""
+        model = model_of("g (float[4] x) => (float[4] y) { y = Relu(x) }")
+        model.graph.initializer.extend(from_array(np.full(2**28, i, np.float32), f"w{i}") for i in range(2))
+        model.graph.initializer.append(from_array(np.full(2**20, 2, np.float32), "w2"))
+        assert onnx_io.size(model) == 2**31 + 2**22
+        onnx_io.save(model, tmp_path / "m.onnx")
+        del model
+        assert (tmp_path / "m.onnx.data").stat().st_size > 2**31
+        assert to_array(onnx_io.load(tmp_path / "m.onnx").graph.initializer[2])[-1] == 2
+
     def test_an_older_model_and_its_weights_are_replaced(self, tmp_path, monkeypatch):
         monkeypatch.setattr(onnx_io, "PROTOBUF_LIMIT", 1000)
         for factor in (1, 2):
@@ -296,12 +314,19 @@ class TestSave:
         monkeypatch.setattr(onnx, "save_model", no_space)
         target = re.escape(str(tmp_path / "m.onnx"))
         with pytest.raises(OutputError, match=rf"^The output '{target}' cannot be written: No space left on device\.$"):
-            onnx_io.save(model_of("g (float[N, 64] x) => (float[N, 64] y) { y = MatMul(x, w) }", w=2 * W), tmp_path / "m.onnx")
+            onnx_io.save(
+                model_of("g (float[N, 64] x) => (float[N, 64] y) { y = MatMul(x, w) }", w=2 * W), tmp_path / "m.onnx"
+            )
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
     def test_a_folder_that_went_away(self, tmp_path):
         with pytest.raises(OutputError, match=r"cannot be written: No such file or directory\.$"):
             onnx_io.save(large(), tmp_path / "gone" / "m.onnx")
+
+
+def test_the_size_of_a_model_is_that_of_its_file(tmp_path):
+    onnx_io.save(large(), tmp_path / "m.onnx")
+    assert onnx_io.size(large()) == (tmp_path / "m.onnx").stat().st_size
 
 
 class TestView:
@@ -317,7 +342,9 @@ class TestView:
         assert dict(gemm.attributes) == {"alpha": 0.5, "transB": 1}
 
     def test_list_attributes_are_lists_and_omitted_inputs_empty(self):
-        view = onnx_io.view(model_of("g (float[N, 4] x) => (float[N, 4] y) { y = Clip(x, , x) z = Transpose<perm = [1, 0]>(x) }"))
+        view = onnx_io.view(
+            model_of("g (float[N, 4] x) => (float[N, 4] y) { y = Clip(x, , x) z = Transpose<perm = [1, 0]>(x) }")
+        )
         assert view.nodes[0].inputs == ("x", "", "x")
         assert view.nodes[1].attributes == {"perm": [1, 0]}
 
@@ -367,8 +394,12 @@ class TestView:
         assert (list(view.shapes), list(view.dtypes)) == (["x"], ["x"])
 
     def test_what_bodies_read_is_captured_however_deep(self):
-        inner = "<then_branch = c () => (float[4] r) { r = Exp(deep) }, else_branch = d () => (float[4] s) { s = Neg(x) }>"
-        body = f"<then_branch = a () => (float[4] p) {{ p = If(k) {inner} }}, else_branch = b () => (float[4] out) {{ }}>"
+        inner = (
+            "<then_branch = c () => (float[4] r) { r = Exp(deep) }, else_branch = d () => (float[4] s) { s = Neg(x) }>"
+        )
+        body = (
+            f"<then_branch = a () => (float[4] p) {{ p = If(k) {inner} }}, else_branch = b () => (float[4] out) {{ }}>"
+        )
         model = model_of(
             f"g (float[4] x, bool k) => (float[4] y) {{ deep = Abs(x) out = Sin(x) only = Cos(x) y = If(k) {body} }}"
         )

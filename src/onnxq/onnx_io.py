@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, EncodeError
 
 from onnxq.core.graph import GraphView, Node, Shape
 from onnxq.errors import ModelError, OutputError
@@ -66,12 +66,29 @@ def save(model: onnx.ModelProto, target: Path) -> None:
         OutputError: the folder cannot be written, or the disk is full.
     """
     try:
-        if model.ByteSize() <= PROTOBUF_LIMIT:
-            write(target, model.SerializeToString(deterministic=True))
+        content = _serialized(model)
+        if content is not None and len(content) <= PROTOBUF_LIMIT:
+            write(target, content)
         else:
             _save_with_external_data(model, target)
     except OSError as cause:
         raise OutputError(f"The output '{target}' cannot be written: {cause.strerror}.") from cause
+
+
+def size(model: onnx.ModelProto) -> int:
+    """Bytes of a model; of its weights alone if it is beyond protobuf's limit."""
+    try:
+        return int(model.ByteSize())
+    except EncodeError:
+        return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+
+
+def _serialized(model: onnx.ModelProto) -> bytes | None:
+    try:
+        content: bytes = model.SerializeToString(deterministic=True)
+    except EncodeError:  # beyond 2 GiB
+        return None
+    return content
 
 
 def write(target: Path, content: bytes) -> None:

@@ -129,7 +129,7 @@ def quantize(
         calibration_samples=statistics.samples,
         data="calibration" if held_out is None else "evaluation",
         fidelity=measured,
-        sizes=(subject.original.ByteSize(), written.ByteSize()),
+        sizes=(onnx_io.size(subject.original), onnx_io.size(written)),
         seconds=clock.seconds,
     )
     return Result(written, made, scales, statistics, report)
@@ -144,6 +144,7 @@ def read(model: Model, recipe: Recipe) -> Subject:
     target = pick(TARGETS, recipe.target, "target")
     original = model if isinstance(model, onnx.ModelProto) else onnx_io.load(Path(model))
     prepared = prepare(original, onnxruntime.evaluate, target.opset)
+    _check_inputs(prepared.model)
     view = onnx_io.view(prepared.model)
     inputs = tuple(InputSpec(n, view.dtypes.get(n, ""), view.shapes.get(n)) for n in view.inputs)
     return Subject(original, prepared, view, inputs, target)
@@ -159,11 +160,19 @@ def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -
     """
     if given is None:
         return make_plan(subject.view, subject.target, recipe.skip)
-    made = Plan.from_json(given, subject.view) if isinstance(given, str) else given
+    text = given if isinstance(given, str) else given.to_json()
+    made = Plan.from_json(text, subject.view)  # checks it against the graph
     for selector in recipe.skip:
         made = made.without(selector.select(subject.view.nodes))
     check_plan(made, subject.view, BY_NAME)
     return made
+
+
+def _check_inputs(model: onnx.ModelProto) -> None:
+    for value in model.graph.input:
+        if (kind := value.type.WhichOneof("value") or "nothing") != "tensor_type":
+            what = kind.removesuffix("_type").replace("_", " ")
+            raise ModelError(f"The input '{value.name}' is no tensor but a {what}, which cannot be calibrated with.")
 
 
 def _load_original(model: onnx.ModelProto) -> onnxruntime.Session:

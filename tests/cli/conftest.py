@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a folder with a model and its data, and a caller that watches the folder."""
+"""What the tests of the command line share: a folder with a model and data, and a caller that watches it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from onnxq.errors import VerifyError
+
 Plan = dict[str, Any]
 
 
@@ -536,8 +538,6 @@ def test_a_bug_is_called_one(desk, monkeypatch):
 
 
 def test_a_failure_that_is_nobodys_mistake_exits_with_1(desk, monkeypatch):
-    from onnxq.errors import VerifyError
-
     def broken(written):
         raise VerifyError("a promise is broken")
 
@@ -567,8 +567,8 @@ def test_the_process_exits_as_main_returns(desk, start, arguments, code, message
 def test_a_file_size_limit_leaves_nothing_behind(desk, start):
     """A real write that fails midway: the system refuses to let the file grow."""
     driver = (
-        "import resource, sys; from onnxq.cli import main; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); "
-        "sys.exit(main(sys.argv[1:]))"
+        "import resource, sys; from onnxq.cli import main; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); sys.exit(main(sys.argv[1:]))"
     )
     before = desk.files()
     process = start("quantize", "model.onnx", "out.onnx", "--calib", "calib.npz", code=("-c", driver))

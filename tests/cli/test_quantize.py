@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
-from io import StringIO
-from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from tests.cli.conftest import MODELS
 
 import onnxq
 from onnxq.catalog.calibrators import CALIBRATORS
-from onnxq.cli import main
-from tests.cli.conftest import MODELS
 
 COMMAND = ("quantize", "model.onnx", "out.onnx", "--calib", "calib.npz")
 
@@ -27,13 +26,27 @@ def quantized_nodes(content: bytes | onnx.ModelProto) -> set[str]:
     return {node.name for node in graph.node if made.intersection(node.input)}
 
 
+def contents(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without the remark where its weights were loaded from."""
+    for tensor in model.graph.initializer:
+        tensor.ClearField("data_location")
+    return model
+
+
+def words(text: str) -> str:
+    """The text in one line."""
+    return " ".join(text.split())
+
+
 # what is written
 
 
 def test_the_model_is_valid_and_runs_and_has_the_interface_of_the_input(desk, calib):
     desk.quantize()
     onnx.checker.check_model(desk / "out.onnx", full_check=True)
-    sessions = [ort.InferenceSession(desk / name, providers=["CPUExecutionProvider"]) for name in ("model.onnx", "out.onnx")]
+    sessions = [
+        ort.InferenceSession(desk / name, providers=["CPUExecutionProvider"]) for name in ("model.onnx", "out.onnx")
+    ]
     interfaces = [[(v.name, v.shape, v.type) for v in (*s.get_inputs(), *s.get_outputs())] for s in sessions]
     assert interfaces[0] == interfaces[1]
     before, after = (session.run(["logits"], {"image": calib["image"]})[0] for session in sessions)
@@ -73,31 +86,37 @@ def test_a_relative_path_up_the_tree_works(desk, monkeypatch):
 
 
 def test_weights_may_lie_in_another_file(desk):
-    expected = desk.quantize()
+    expected = onnx.load_from_string(desk.quantize())
     model = onnx.load(desk / "model.onnx")
     onnx.save(model, desk / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
     before = desk.files()
     assert "weights.bin" in before
-    assert desk.quantize() == expected
-    assert desk.files() == before
+    written = desk.quantize()
+    assert contents(onnx.load_from_string(written)) == expected
+    assert desk.files() == before | {"out.onnx": written}
 
 
-@pytest.mark.parametrize("fail", [False, True])
-def test_a_model_beyond_the_limit_of_protobuf_puts_its_weights_beside_it(desk, monkeypatch, fail):
+def test_a_model_beyond_the_limit_of_protobuf_puts_its_weights_beside_it(desk, monkeypatch):
     """The limit is lowered, so that the model lies beyond it."""
     expected = onnx.load_from_string(desk.quantize())
     (desk / "out.onnx").unlink()
     monkeypatch.setattr("onnxq.onnx_io.PROTOBUF_LIMIT", 50_000)
     before = desk.files()
-    if fail:
-        monkeypatch.setattr("onnx.save_model", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-        desk.refuses_to_quantize("'out.onnx' cannot be written: No space left on device")
-        return
     desk.quantize()
     assert desk.files().keys() - before.keys() == {"out.onnx", "out.onnx.data"}
     assert (desk / "out.onnx").stat().st_size < 100_000
-    assert onnx.load(desk / "out.onnx") == expected
+    assert contents(onnx.load(desk / "out.onnx")) == expected
     ort.InferenceSession(desk / "out.onnx", providers=["CPUExecutionProvider"])
+
+
+def test_a_disk_that_fills_up_beyond_the_limit_of_protobuf_leaves_nothing(desk, monkeypatch):
+    def fail(model, path, **options):
+        path.write_bytes(b"a part of it")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("onnxq.onnx_io.PROTOBUF_LIMIT", 50_000)
+    monkeypatch.setattr("onnx.save_model", fail)
+    desk.refused(COMMAND, "'out.onnx' cannot be written: No space left on device")
 
 
 # the same result
@@ -125,23 +144,26 @@ def test_evaluation_data_and_the_seed_change_no_byte(desk):
     assert desk.quantize("--eval", "eval.npz", "--seed", "5") == expected
 
 
-@pytest.mark.parametrize("option", ["--calibrator", "--weight-calibrator"])
-def test_each_calibrator_works_and_is_not_another(desk, option):
+@pytest.mark.parametrize(("option", "distinct"), [("--calibrator", 4), ("--weight-calibrator", 3)])
+def test_each_calibrator_works_and_is_not_another(desk, option, distinct):
+    """Of the few numbers of a small weight, 99.99 % are all: there, percentile is max."""
     written = {choice.name: desk.quantize(option, choice.name) for choice in CALIBRATORS}
-    assert len(set(written.values())) == len(CALIBRATORS) > 3
+    assert len(set(written.values())) == distinct
     assert all(quantized_nodes(content) == quantized_nodes(written["max"]) for content in written.values())
 
 
 def test_the_percentile_is_that_of_the_calibrator_of_this_name(desk):
     assert desk.quantize("--percentile", "90") == desk.quantize()
-    assert desk.quantize("--calibrator", "percentile", "--percentile", "90") != desk.quantize("--calibrator", "percentile")
+    assert desk.quantize("--calibrator", "percentile", "--percentile", "90") != desk.quantize(
+        "--calibrator", "percentile"
+    )
 
 
 # what is printed
 
 
 def test_the_summary_says_what_was_done_and_how_well_on_which_data(desk):
-    out = desk.run(*COMMAND, "--eval", "eval.npz").out
+    out = words(desk.run(*COMMAND, "--eval", "eval.npz").out)
     for wanted in (
         "Quantized, from 192 calibration samples",
         "Fidelity to FP32, on 505 evaluation samples",
@@ -151,12 +173,12 @@ def test_the_summary_says_what_was_done_and_how_well_on_which_data(desk):
         "dB",
     ):
         assert wanted in out
-    assert "Conv           11     11" in out.replace("  ", " ").replace("Conv", "Conv  ") or "Conv" in out
+    assert "Conv 11 11" in out
 
 
 def test_the_summary_says_when_there_were_no_evaluation_data(desk):
-    out = desk.run(*COMMAND).out
-    assert "Fidelity to FP32, on 64 calibration samples; --eval takes others" in out
+    out = words(desk.run(*COMMAND).out)
+    assert "Fidelity to FP32, on 64 calibration samples; give others with --eval" in out
     assert "top-1" not in out
 
 
@@ -191,10 +213,8 @@ def test_json_is_the_report(desk):
 
 
 def test_labels_are_found_by_themselves_or_named(desk):
-    with np.load(MODELS / "digits_eval.npz") as arrays:
-        desk.save("two.npz", image=arrays["image"], label=arrays["label"], other=arrays["label"] * 0)
     found = json.loads(desk.run(*COMMAND, "--eval", "eval.npz", "--json").out)
-    named = json.loads(desk.run(*COMMAND, "--eval", "two.npz", "--labels", "label", "--json").out) if False else found
+    named = json.loads(desk.run(*COMMAND, "--eval", "eval.npz", "--labels", "label", "--json").out)
     assert found["fidelity"]["figures"]["logits"]["top1"] > 95
     assert named["fidelity"] == found["fidelity"]
 
@@ -318,13 +338,13 @@ def test_the_library_saves_what_the_command_writes(desk, calib, original):
     assert (desk / "library.onnx").read_bytes() == desk.quantize()
 
 
-def test_the_library_writes_nothing_and_prints_nothing_and_leaves_its_arguments_alone(desk, calib, original, capfd):
+def test_the_library_writes_nothing_and_prints_nothing_and_leaves_its_arguments_alone(desk, calib, original, capsys):
     before, model, array = desk.files(), original.SerializeToString(), calib["image"].copy()
     onnxq.quantize(original, calib)
     assert desk.files() == before
     assert original.SerializeToString() == model
     assert np.array_equal(calib["image"], array)
-    assert tuple(capfd.readouterr()) == ("", "")
+    assert tuple(capsys.readouterr()) == ("", "")
 
 
 def test_a_generator_of_evaluation_feeds_is_measured_on(calib, original):
@@ -352,7 +372,7 @@ def test_a_plan_of_another_model_is_refused_by_the_library_as_well(calib, origin
     made = onnxq.quantize(original, calib).plan
     other = onnx.ModelProto()
     other.CopyFrom(original)
-    other.graph.node[0].name = "renamed"
+    next(node for node in other.graph.node if node.op_type == "Gemm").name = "renamed"
     with pytest.raises(onnxq.PlanError, match="made for another model"):
         onnxq.quantize(other, calib, plan=made)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ VIEW = GraphView(
     ),
     inputs=("x",),
     outputs=("y",),
-    constants={"w": np.ones((1, 1))},
+    constants={"w": np.ones((1, 1), np.float32)},
     shapes={},
     dtypes={},
 )
@@ -65,7 +66,9 @@ def test_two_readers_of_a_weight_may_cut_it_differently():
 
 
 def test_a_residual_join_has_one_quantized_operand():
-    message = r"^The residual join 'join' may have one quantized operand, the shortcut, but the plan quantizes \['x', 't'\]\."
+    message = (
+        r"^The residual join 'join' may have one quantized operand, the shortcut, but the plan quantizes \['x', 't'\]\."
+    )
     with pytest.raises(PlanError, match=message):
         Plan("t", "", (JOIN, Decision(Site("t", "join", 0), INT8, "", "")), residuals=("join",))
 
@@ -103,18 +106,27 @@ def test_the_operator_is_the_models_whatever_the_text_says():
         ("", r"^The plan is no JSON: Expecting value"),
         ("[]", r"^This is no plan of onnxq: the key 'onnxq_plan' must be 1\.$"),
         (edited(onnxq_plan=2), r"^This is no plan of onnxq"),
-        (edited(model="0000"), r"^The plan was made for another model: its fingerprint is 0000, this model's is \w{16}\. Make"),
+        (
+            edited(model="0000"),
+            r"^The plan was made for another model: its fingerprint is 0000, this model's is \w{16}\. Make",
+        ),
         (edited(decisions=None), r"^The plan lacks a part or holds something unexpected: "),
         (edited(decisions=[5]), r"^The plan lacks a part or holds something unexpected: "),
         (edited(ties=None), r"^The plan lacks a part or holds something unexpected: "),
         (edited(ties=[["x", "xx"]]), r"^The plan names the tensor 'xx', which the model lacks\. Did you mean 'x'\?$"),
         (edited(ties=[[5]]), r"^The plan names the tensor 5, which the model lacks\.$"),
-        (with_row(node="conf"), r"^The plan names the node 'conf', which the model lacks\. Did you mean 'conv'\?$"),
-        (with_row(tensor="t"), r"^The plan names input 0 of 'conv' \(tensor 't'\), but there is no such edge\. Its inputs: "),
+        (with_row(node="conf"), r"^The plan names the node 'conf', which the model lacks\. Did you mean 'conv'"),
+        (
+            with_row(tensor="t"),
+            r"^The plan names input 0 of 'conv' \(tensor 't'\), but there is no such edge\. Its inputs: ",
+        ),
         (with_row(input=1), r"^The plan names input 1 of 'conv' \(tensor 'x'\), but there is no such edge\."),
         (with_row(input="0"), r"^The plan names input 0 of 'conv' \(tensor 'x'\), but there is no such edge\."),
         (with_row(node=["conv"]), r"^The plan lacks a part or holds something unexpected: "),
-        (with_row(spec={"format": "int8", "role": "weight"}), r"^The plan calls input 0 of .* a weight, but it is no constant\.$"),
+        (
+            with_row(spec={"format": "int8", "role": "weight"}),
+            r"^The plan calls input 0 of .* a weight, but it is no constant\.$",
+        ),
         (with_row(spec="int8"), r"^A spec has the keys"),
         (with_row(spec={"format": "fp8"}), r"^Tensor 'x' cannot be stored in two ways"),
     ],
@@ -122,6 +134,14 @@ def test_the_operator_is_the_models_whatever_the_text_says():
 def test_a_text_that_is_no_plan_for_this_model_is_refused(text, message):
     with pytest.raises(PlanError, match=message):
         Plan.from_json(text, VIEW)
+
+
+def test_a_tensor_of_another_type_than_float32_cannot_be_quantized():
+    message = (
+        r"^The plan quantizes input 1 of 'conv' \(tensor 'w'\), which holds float64\. Only float32 can be quantized\.$"
+    )
+    with pytest.raises(PlanError, match=message):
+        Plan.from_json(PLAN.to_json(), replace(VIEW, constants={"w": np.ones((1, 1))}))
 
 
 @pytest.mark.parametrize("key", ["tensor", "node", "input", "spec"])
@@ -135,5 +155,7 @@ def test_a_decision_that_lacks_a_part_is_refused(key):
 def test_a_constant_cannot_be_called_an_activation():
     data = json.loads(PLAN.to_json())
     data["decisions"][1]["spec"] = {"format": "int8"}
-    with pytest.raises(PlanError, match=r"^The plan calls input 1 of 'conv' \(tensor 'w'\) a activation, but it is constant\.$"):
+    with pytest.raises(
+        PlanError, match=r"^The plan calls input 1 of 'conv' \(tensor 'w'\) a activation, but it is constant\.$"
+    ):
         Plan.from_json(json.dumps(data), VIEW)

@@ -35,7 +35,9 @@ class TestBatch:
         assert cut.shape == kept
         assert np.array_equal(cut, tensor[: kept[0]] if kept else tensor)
 
-    @pytest.mark.parametrize(("dtype", "real"), [("float16", True), ("float64", True), ("int8", False), ("bool", False), ("str", False)])
+    @pytest.mark.parametrize(
+        ("dtype", "real"), [("float16", True), ("float64", True), ("int8", False), ("bool", False), ("str", False)]
+    )
     def test_real_numbers_are_floating_point(self, dtype, real):
         assert is_real(np.zeros(1, dtype)) == real
 
@@ -54,7 +56,11 @@ class TestScales:
         weight = QuantParams(np.float32([0.5, 1]), Spec("int8", PerAxis(0), "weight"), "weight, max", floored=1)
         scales = Scales({"x": activation}, {Site("w", "n", 1): weight})
         data = json.loads(json.dumps(scales.to_json()))
-        assert data["activations"]["x"] == {"scale": 0.5, "spec": {"format": "int8", "role": "activation"}, "source": "max"}
+        assert data["activations"]["x"] == {
+            "scale": 0.5,
+            "spec": {"format": "int8", "role": "activation"},
+            "source": "max",
+        }
         assert data["weights"][0].items() >= {"tensor": "w", "node": "n", "input": 1, "scale": [0.5, 1.0]}.items()
         assert list(scales.floored()) == [("w", 1)]
 
@@ -78,17 +84,28 @@ class TestTarget:
 
 
 class TestReport:
-    NODES = tuple(Node(name, op, (), ()) for name, op in [("a", "Conv"), ("b", "Conv"), ("c", "Add"), ("d", "Add"), ("e", "Exp")])
+    NODES = tuple(
+        Node(name, op, (), ()) for name, op in [("a", "Conv"), ("b", "Conv"), ("c", "Add"), ("d", "Add"), ("e", "Exp")]
+    )
 
     def report(self, *decisions):
-        made = Plan("t", "", tuple(Decision(Site("x", node, i), spec, why, "here", op) for node, i, spec, why, op in decisions))
+        made = Plan(
+            "t", "", tuple(Decision(Site("x", node, i), spec, why, "here", op) for node, i, spec, why, op in decisions)
+        )
         rest = {"prepared": (), "floored": {}, "drift": 0.0, "calibration_samples": 1, "data": "calibration"}
         return Report.of(
-            GraphView(self.NODES, (), (), {}, {}, {}), made, **rest, fidelity=Fidelity(1, {}, {}, {}), sizes=(2, 1), seconds={}
+            GraphView(self.NODES, (), (), {}, {}, {}),
+            made,
+            **rest,
+            fidelity=Fidelity(1, {}, {}, {}),
+            sizes=(2, 1),
+            seconds={},
         )
 
     def test_operators_are_counted_where_some_of_their_nodes_are_quantized(self):
-        report = self.report(("a", 0, Spec("int8"), "", "Conv"), ("c", 0, Spec("int8"), "", "Add"), ("c", 1, None, "", "Add"))
+        report = self.report(
+            ("a", 0, Spec("int8"), "", "Conv"), ("c", 0, Spec("int8"), "", "Add"), ("c", 1, None, "", "Add")
+        )
         assert report.quantized == {"Conv": (1, 2), "Add": (1, 2)}
 
     def test_refusals_are_gathered_by_reason_without_names_the_commonest_first(self):

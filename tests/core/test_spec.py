@@ -41,7 +41,9 @@ def test_a_missing_format_or_an_unknown_role_is_refused(data):
         Spec.from_json(data)
 
 
-@pytest.mark.parametrize("cut", [{"axis": "0"}, {"axis": 0.0}, {"axis": True}, {"block_size": 4}, {"axis": 0, "block_size": "4"}])
+@pytest.mark.parametrize(
+    "cut", [{"axis": "0"}, {"axis": 0.0}, {"axis": True}, {"block_size": 4}, {"axis": 0, "block_size": "4"}]
+)
 def test_an_axis_that_is_no_whole_number_is_refused(cut):
     with pytest.raises(PlanError, match=r"^The axis and block_size of a spec must be whole numbers\. Got "):
         Spec.from_json({"format": "int8", **cut})

@@ -132,7 +132,9 @@ def test_the_width_is_the_smallest_power_of_two_that_fits(array):
     assert measured.exponent == SMALLEST_EXPONENT or measured.amplitude >= HALF // 2 * measured.width
 
 
-@pytest.mark.parametrize(("value", "exponent"), [(1.0, -12), (1.5, -12), (1.999, -12), (2.0, -11), (-2.0, -11), (0.5, -13)])
+@pytest.mark.parametrize(
+    ("value", "exponent"), [(1.0, -12), (1.5, -12), (1.999, -12), (2.0, -11), (-2.0, -11), (0.5, -13)]
+)
 def test_powers_of_two_start_the_next_exponent(value, exponent):
     assert of(np.float32([value])).exponent == exponent
 
@@ -147,7 +149,9 @@ def test_nothing_seen_yet():
 def test_observing_leaves_what_was_measured_before_as_it_was():
     before = of(np.float32([1, 2]))
     kept = as_tuple(before)
+    before.observe(np.float32([1.5]))
     before.observe(np.float32([100]))
+    before.merge(before)
     before.merge(of(np.float32([1e-9])))
     assert as_tuple(before) == kept
 
@@ -184,7 +188,11 @@ def test_resampled_counts_are_those_of_the_values_within_one_old_bin(array, bins
     running = np.cumsum(measured.resampled(bins))[:-1]
     for k, below in enumerate(running, 1):
         edge = measured.amplitude * (k / bins)
-        assert np.sum(magnitudes < edge - measured.width) - 1e-6 <= below <= np.sum(magnitudes <= edge + measured.width) + 1e-6
+        assert (
+            np.sum(magnitudes < edge - measured.width) - 1e-6
+            <= below
+            <= np.sum(magnitudes <= edge + measured.width) + 1e-6
+        )
 
 
 @pytest.mark.parametrize(

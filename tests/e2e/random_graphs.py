@@ -135,7 +135,9 @@ class Sketch:
             found = run(self._model(graph), known)
         except Exception:  # noqa: BLE001 - onnxruntime's exceptions have no common base
             return []
-        if track and any(np.abs(v.astype(np.float64)).max(initial=0) > 1e4 for v in found.values() if v.dtype.kind == "f"):
+        if track and any(
+            np.abs(v.astype(np.float64)).max(initial=0) > 1e4 for v in found.values() if v.dtype.kind == "f"
+        ):
             return []
         self.nodes.append(node)
         (self.values if track else self.weights).update(found)
@@ -240,7 +242,9 @@ def conv(s: Sketch) -> None:
     w = s.weight((outputs, channels // group, *kernel), 1.0 / np.sqrt(max(1, channels // group * np.prod(kernel))))
     inputs = [x, w, *([s.weight((outputs,))] if s.chance(0.5) else [""] if s.chance(0.1) else [])]
     padding: dict[str, Any] = (
-        {"pads": [k // 2 for k in kernel] * 2} if s.chance(0.6) else {"auto_pad": s.pick(["SAME_UPPER", "SAME_LOWER", "VALID"])}
+        {"pads": [k // 2 for k in kernel] * 2}
+        if s.chance(0.6)
+        else {"auto_pad": s.pick(["SAME_UPPER", "SAME_LOWER", "VALID"])}
     )
     strides = [s.pick([1, 2])] * rank if s.chance(0.4) else None
     dilations = [2] * rank if s.chance(0.1) and "pads" in padding else None
@@ -300,7 +304,15 @@ def matmul(s: Sketch) -> None:
         return
     shape = s.values[x].shape
     columns = s.pick([5, 16, 32])
-    right = s.pick([(shape[-1], columns), (shape[-1], columns), (shape[-1],), (1, shape[-1], columns), (*shape[:-2], shape[-1], columns)])
+    right = s.pick(
+        [
+            (shape[-1], columns),
+            (shape[-1], columns),
+            (shape[-1],),
+            (1, shape[-1], columns),
+            (*shape[:-2], shape[-1], columns),
+        ]
+    )
     if s.chance(0.7):
         s.add("MatMul", [x, s.weight(right, 0.3)])
     elif s.chance(0.5) and len(shape) > 1:
@@ -368,7 +380,15 @@ def elementwise(s: Sketch) -> None:
     shape = s.values[x].shape
     same = [n for n, v in s.values.items() if v.shape == shape and v.dtype == s.dtype]
     other = s.pick(
-        [s.pick(same), s.pick(same), s.pick(same), x, s.tensor() or x, s.weight((shape[-1:]) if shape else ()), s.weight(())]
+        [
+            s.pick(same),
+            s.pick(same),
+            s.pick(same),
+            x,
+            s.tensor() or x,
+            s.weight((shape[-1:]) if shape else ()),
+            s.weight(()),
+        ]
     )
     s.add(op, [x, other] if s.chance(0.7) else [other, x])
 
@@ -395,7 +415,11 @@ def concat(s: Sketch) -> None:
     x = s.tensor(2, 3, 4)
     if x:
         shape = s.values[x].shape
-        fitting = [n for n, v in s.values.items() if v.ndim == len(shape) and v.shape[0] == shape[0] and v.shape[2:] == shape[2:] and v.dtype == s.dtype]
+        fitting = [
+            n
+            for n, v in s.values.items()
+            if v.ndim == len(shape) and v.shape[0] == shape[0] and v.shape[2:] == shape[2:] and v.dtype == s.dtype
+        ]
         others = [s.pick(fitting) for _ in range(s.pick([1, 1, 2]))]
         if s.chance(0.15):
             others.append(s.weight((shape[0], 4, *shape[2:])))
@@ -422,7 +446,11 @@ def resize(s: Sketch) -> None:
         s.add("Resize", [x, scales], mode="nearest")
     elif s.opset >= 13:
         n, c, h, w = s.values[x].shape
-        s.add("Resize", s.pick([[x, "", scales], [x, "", "", s.integers(n, c, h * 2, w * 2)]]), mode=s.pick(["nearest", "linear"]))
+        s.add(
+            "Resize",
+            s.pick([[x, "", scales], [x, "", "", s.integers(n, c, h * 2, w * 2)]]),
+            mode=s.pick(["nearest", "linear"]),
+        )
 
 
 def copy(s: Sketch) -> None:
@@ -430,40 +458,58 @@ def copy(s: Sketch) -> None:
     x = s.tensor(1, 2, 3, 4)
     if not x:
         return
-    shape = s.values[x].shape
-    op = s.pick(["Transpose", "Reshape", "Reshape", "Flatten", "Slice", "Identity", "Dropout", "Squeeze", "Unsqueeze", "Gather", "Pad", "Tile", "Split"])
-    if op == "Transpose":
-        s.add(op, [x], perm=[int(i) for i in s.rng.permutation(len(shape))] if s.chance(0.7) else None)
-    elif op == "Reshape":
-        s.add(op, [x, s.pick([s.integers(-1), s.integers(0, -1), s.integers(1, -1), s.integers(*shape)])])
-    elif op == "Slice" and s.opset >= 10:
-        s.add(op, [x, s.integers(0), s.integers(max(1, shape[-1] // 2)), s.integers(-1)])
-    elif op == "Slice":
-        s.add(op, [x], starts=[0], ends=[1], axes=[0])
-    elif op == "Split":
-        split(s, x)
-    elif op in ("Squeeze", "Unsqueeze"):
-        axes = [0] if op == "Unsqueeze" or s.chance(0.5) else [len(shape) - 1]
-        s.add(op, [x, s.integers(*axes)]) if s.opset >= 13 else s.add(op, [x], axes=axes)
-    elif op == "Gather":
-        s.add(op, [x, s.constant(np.asarray(s.pick([0, [0], [[0, 0]]]), np.int64))], axis=s.pick([0, -1]))
-    elif op == "Pad" and s.opset >= 11:
-        pads = [0] * len(shape) + [1] * len(shape)
-        s.add(op, [x, s.integers(*pads)], mode=s.pick(["constant", "reflect"]))
-    elif op == "Tile":
-        s.add(op, [x, s.integers(*[1] * (len(shape) - 1), 2)])
-    elif op == "Dropout":
-        s.add(op, [x], outputs=2 if s.chance(0.1) else 1)
-    elif op in ("Flatten", "Identity"):
-        s.add(op, [x])
+    shape, rank = s.values[x].shape, s.values[x].ndim
+    s.pick((transpose, reshape, reshape, cut, squeeze, gather, pad, split, as_it_is))(s, x, shape, rank)
 
 
-def split(s: Sketch, x: str) -> None:
-    axis = s.pick([1, -1])
-    size = s.values[x].shape[axis] if s.values[x].ndim > 1 else 0
+def transpose(s: Sketch, x: str, shape: Sequence[int], rank: int) -> None:
+    s.add("Transpose", [x], perm=[int(i) for i in s.rng.permutation(rank)] if s.chance(0.7) else None)
+
+
+def reshape(s: Sketch, x: str, shape: Sequence[int], rank: int) -> None:
+    s.add("Reshape", [x, s.integers(*s.pick([[-1], [0, -1], [1, -1], shape]))])
+
+
+def cut(s: Sketch, x: str, shape: Sequence[int], rank: int) -> None:
+    if s.opset >= 10:
+        s.add("Slice", [x, s.integers(0), s.integers(max(1, shape[-1] // 2)), s.integers(-1)])
+    else:
+        s.add("Slice", [x], starts=[0], ends=[1], axes=[0])
+
+
+def squeeze(s: Sketch, x: str, shape: Sequence[int], rank: int) -> None:
+    op = s.pick(["Squeeze", "Unsqueeze"])
+    axes = [0] if op == "Unsqueeze" or s.chance(0.5) else [rank - 1]
+    if s.opset >= 13:
+        s.add(op, [x, s.integers(*axes)])
+    else:
+        s.add(op, [x], axes=axes)
+
+
+def gather(s: Sketch, x: str, shape: Sequence[int], rank: int) -> None:
+    s.add("Gather", [x, s.constant(np.asarray(s.pick([0, [0], [[0, 0]]]), np.int64))], axis=s.pick([0, rank - 1]))
+
+
+def pad(s: Sketch, x: str, shape: Sequence[int], rank: int) -> None:
+    if s.chance(0.5):
+        s.add("Tile", [x, s.integers(*[1] * (rank - 1), 2)])
+    elif s.opset >= 11:
+        s.add("Pad", [x, s.integers(*[0] * rank, *[1] * rank)], mode=s.pick(["constant", "reflect"]))
+
+
+def as_it_is(s: Sketch, x: str, shape: Sequence[int], rank: int) -> None:
+    op = s.pick(["Flatten", "Identity", "Dropout"])
+    s.add(op, [x], outputs=2 if op == "Dropout" and s.chance(0.2) else 1)
+
+
+def split(s: Sketch, x: str, shape: Sequence[int], rank: int) -> None:
+    axis = s.pick([1, rank - 1])
+    size = shape[axis] if rank > 1 else 0
     parts = [size // 2, size - size // 2]
-    if min(parts) > 0:
-        s.add("Split", [x, s.integers(*parts)], 2, axis=axis) if s.opset >= 13 else s.add("Split", [x], 2, axis=axis, split=parts)
+    if min(parts) > 0 and s.opset >= 13:
+        s.add("Split", [x, s.integers(*parts)], 2, axis=axis)
+    elif min(parts) > 0:
+        s.add("Split", [x], 2, axis=axis, split=parts)
 
 
 def normalize(s: Sketch) -> None:
@@ -521,7 +567,14 @@ def branch(s: Sketch) -> None:
         out = s.name("b")
         inputs = [x] if op == "Relu" else [x, w]
         node = helper.make_node(op, inputs, [out], s.pick(["", "same", "inner"]))
-        bodies.append(helper.make_graph([node], "body", [], [helper.make_tensor_value_info(out, helper.np_dtype_to_tensor_dtype(np.dtype(s.dtype)), None)]))
+        bodies.append(
+            helper.make_graph(
+                [node],
+                "body",
+                [],
+                [helper.make_tensor_value_info(out, helper.np_dtype_to_tensor_dtype(np.dtype(s.dtype)), None)],
+            )
+        )
     s.add("If", [condition], then_branch=bodies[0], else_branch=bodies[1], captured=(x, w))
 
 

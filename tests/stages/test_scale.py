@@ -47,12 +47,16 @@ def activations(values, ties=(), calibrator=None, specs=None):
     """The scales of activations with those values, each read by the node "n"."""
     sites = [(Site(tensor, "n", index), (specs or {}).get(tensor, ACTIVATION)) for index, tensor in enumerate(values)]
     seen = {tensor: TensorStatistics.empty().observe(np.float32(array)) for tensor, array in values.items()}
-    return scale(plan_of(sites, ties), view_of(), Statistics(seen, 1), FORMATS, (calibrator or Max(), Max())).activations
+    return scale(
+        plan_of(sites, ties), view_of(), Statistics(seen, 1), FORMATS, (calibrator or Max(), Max())
+    ).activations
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
-    weight=arrays.arrays(np.float32, arrays.array_shapes(min_dims=1, max_dims=4, max_side=5), elements=st.floats(-4, 4, width=16)),
+    weight=arrays.arrays(
+        np.float32, arrays.array_shapes(min_dims=1, max_dims=4, max_side=5), elements=st.floats(-4, 4, width=16)
+    ),
     data=st.data(),
 )
 def test_a_channel_has_the_scale_of_its_largest_magnitude_over_127(weight, data):

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
+from google.protobuf.message import EncodeError
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from onnxq.core.batch import Tensors
 from onnxq.errors import RuntimeFailure
 
 _QUIET = 4  # fatal messages only: failures reach the caller as exceptions
-_PROTOBUF_LIMIT = 2**31 - 2**20
 _FAILURES: tuple[type[Exception], ...] = (
     *(kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
     ValueError,
@@ -80,8 +80,10 @@ def evaluate(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 
 def _load(model: onnx.ModelProto, options: ort.SessionOptions) -> ort.InferenceSession:
     providers = ["CPUExecutionProvider"]
-    if model.ByteSize() <= _PROTOBUF_LIMIT:
+    try:
         return ort.InferenceSession(model.SerializeToString(), options, providers)
+    except EncodeError:  # more than one protobuf message can hold: 2 GiB
+        pass
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
         copy = onnx.ModelProto()

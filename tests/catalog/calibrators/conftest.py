@@ -8,6 +8,7 @@ import pytest
 from onnxq.core.statistics import TensorStatistics
 
 RNG = np.random.default_rng(0)
+GATED = RNG.normal(size=20_000)
 SMOOTH = {
     "normal": RNG.normal(size=20_000),
     "laplace": RNG.laplace(size=20_000),
@@ -18,7 +19,7 @@ SMOOTH = {
     "outlier": np.append(RNG.normal(size=20_000), 40.0),
     "tiny": RNG.normal(size=20_000) * 1e-20,
     "huge": RNG.normal(size=20_000) * 1e20,
-    "gelu": (lambda x: x / (1 + np.exp(-1.702 * x)))(RNG.normal(size=20_000)),
+    "gelu": GATED / (1 + np.exp(-1.702 * GATED)),
 }
 ODD = {
     "zeros": np.zeros(100),
@@ -37,6 +38,12 @@ ODD = {
     "largest": np.array([3.4e38, -1.0]),
     "nothing": np.zeros(0),
 }
+
+
+@pytest.fixture
+def distributions():
+    """The smooth ones by name."""
+    return SMOOTH
 
 
 @pytest.fixture(params=SMOOTH, ids=str)

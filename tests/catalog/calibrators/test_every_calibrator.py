@@ -34,7 +34,11 @@ def test_the_range_lies_inside_the_measured_one_and_holds_zero(calibrator, anyth
 
 @every
 @settings(max_examples=50, deadline=None, derandomize=True)
-@given(values=arrays.arrays(np.float32, st.integers(0, 40), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
+@given(
+    values=arrays.arrays(
+        np.float32, st.integers(0, 40), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)
+    )
+)
 def test_so_it_does_for_any_values_at_all(calibrator, values):
     assert_inside(calibrator.choose(TensorStatistics.empty().observe(values), INT8), values)
 
@@ -47,7 +51,9 @@ def test_a_constant_survives_within_half_a_code(calibrator, value):
     assert np.abs(INT8.round_trip(values, scale) - values).max() <= scale / 2
 
 
-@pytest.mark.parametrize("calibrator", [c for c in CALIBRATORS if c.name != "mse"], ids=lambda calibrator: calibrator.name)
+@pytest.mark.parametrize(
+    "calibrator", [c for c in CALIBRATORS if c.name != "mse"], ids=lambda calibrator: calibrator.name
+)
 def test_all_but_mse_keep_a_constant_exactly(calibrator):
     """mse chooses among candidates that lie 1/256 of the histogram apart."""
     assert calibrator.choose(TensorStatistics.empty().observe(np.full(1000, 7.7)), INT8).amplitude == 7.7

@@ -25,7 +25,10 @@ def test_it_is_the_quantile_of_the_magnitudes_within_one_bin(smooth, percentile)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(arrays.arrays(np.float64, st.integers(1, 200), elements=st.floats(-1e3, 1e3, width=16)), st.sampled_from([1, 10, 25, 50, 90, 100]))
+@given(
+    arrays.arrays(np.float64, st.integers(1, 200), elements=st.floats(-1e3, 1e3, width=16)),
+    st.sampled_from([1, 10, 25, 50, 90, 100]),
+)
 def test_so_it_is_for_any_values(values, percentile):
     assert_within_one_bin(values, percentile)
 

@@ -26,7 +26,9 @@ def onnxruntime():
     ]
     given = [("x", TensorProto.FLOAT, ["n"]), ("scale", TensorProto.FLOAT, []), ("zero", TensorProto.INT8, [])]
     made = [("codes", TensorProto.INT8, ["n"]), ("y", TensorProto.FLOAT, ["n"])]
-    graph = helper.make_graph(nodes, "g", *([helper.make_tensor_value_info(*v) for v in ends] for ends in (given, made)))
+    graph = helper.make_graph(
+        nodes, "g", *([helper.make_tensor_value_info(*v) for v in ends] for ends in (given, made))
+    )
     model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 19)])
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return lambda x, scale: session.run(None, {"x": x, "scale": np.asarray(scale), "zero": np.asarray(np.int8(0))})
@@ -48,8 +50,11 @@ def test_halves_go_to_the_even_code_as_in_onnxruntime(onnxruntime, per_step):
 
 @pytest.mark.parametrize(
     ("value", "code"),
-    [(0.5, 0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2), (126.5, 126), (127.4, 127), (127.5, 127), (128, 127), (1e30, 127)]
-    + [(-127.5, -128), (-128, -128), (-128.5, -128), (-129, -128), (-1e30, -128)],
+    [
+        *[(0.5, 0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2)],
+        *[(126.5, 126), (127.4, 127), (127.5, 127), (128, 127), (1e30, 127)],
+        *[(-127.5, -128), (-128, -128), (-128.5, -128), (-129, -128), (-1e30, -128)],
+    ],
 )
 def test_rounds_half_to_even_and_saturates(value, code):
     assert INT8.encode(np.float64([value]), np.float64(1.0)) == [code]

@@ -88,7 +88,9 @@ def test_a_model_that_computes_no_number_is_refused_with_tensor_and_samples(valu
     def broken(feeds):
         return {"fine": feeds["x"], "bad": np.where(feeds["x"] == SAMPLES[9, 2], np.float32(value), feeds["x"])}
 
-    message = r"^The FP32 model computes NaN or Inf in tensor 'bad' for one of the samples 8 to 15\. Leave it out, or skip"
+    message = (
+        r"^The FP32 model computes NaN or Inf in tensor 'bad' for one of the samples 8 to 15\. Leave it out, or skip"
+    )
     with pytest.raises(DataError, match=message):
         calibrate(broken, ArraySource({"x": SAMPLES}, FREE, batch_size=8).batches(), ["fine", "bad"])
 

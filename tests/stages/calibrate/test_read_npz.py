@@ -45,7 +45,9 @@ def test_a_missing_file(tmp_path):
 
 def test_one_array_without_a_name(tmp_path):
     np.save(tmp_path / "x.npy", ARRAY)
-    with refusal(tmp_path / "x.npy", r"holds one array without a name\. Save it with np\.savez\(path, input_name=array\)\.$"):
+    with refusal(
+        tmp_path / "x.npy", r"holds one array without a name\. Save it with np\.savez\(path, input_name=array\)\.$"
+    ):
         read_npz(tmp_path / "x.npy")
 
 
@@ -67,7 +69,9 @@ def test_a_file_with_damaged_bytes_inside(archive, share):
         read_npz(archive)
 
 
-@pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n", b"\x80\x04\x95", b"PK\x03\x04"], ids=["empty", "text", "pickle", "zip"])
+@pytest.mark.parametrize(
+    "content", [b"", b"x,y\n1,2\n", b"\x80\x04\x95", b"PK\x03\x04"], ids=["empty", "text", "pickle", "zip"]
+)
 def test_another_file(tmp_path, content):
     path = tmp_path / "data.npz"
     path.write_bytes(content)

@@ -102,10 +102,11 @@ class TestArrayRefusals:
                 r"^The array 'x' holds float64, but the model input is float32\. .* use \.astype\(np\.float32\)\.$",
             ),
             ({"x": SAMPLES.astype(np.uint8)}, r"^The array 'x' holds uint8, but the model input is float32\."),
+            ({"x": [[1.0, 2.0], [3.0]]}, r"^What was given for 'x' makes no array: "),
             ({"x": SAMPLES[:0]}, r"^The arrays hold no samples: 'x' \(0, 2\)\.$"),
             (
                 {"x": np.zeros((7, 3), np.float32)},
-                r"^The array 'x' has shape \(7, 3\), which does not fit the model input of shape \(any, 2\) with samples",
+                r"^The array 'x' has shape \(7, 3\), which does not fit the model input of shape \(any, 2\) with",
             ),
             ({"x": np.zeros(7, np.float32)}, r"^The array 'x' has shape \(7,\), which does not fit"),
             ({"x": np.zeros((7, 2, 2, 2), np.float32)}, r"^The array 'x' has shape \(7, 2, 2, 2\), which does not fit"),
@@ -117,7 +118,9 @@ class TestArrayRefusals:
             source(arrays, [X], 4)
 
     def test_a_near_miss_is_named(self):
-        with pytest.raises(DataError, match=r"^There is no array for the model input 'image'\. Did you mean 'images'\?"):
+        with pytest.raises(
+            DataError, match=r"^There is no array for the model input 'image'\. Did you mean 'images'\?"
+        ):
             ArraySource({"images": SAMPLES}, [InputSpec("image", "float32", None)])
 
     def test_arrays_of_different_lengths(self):
@@ -131,7 +134,9 @@ class TestArrayRefusals:
     def test_values_that_are_no_numbers(self, value, kind):
         broken = SAMPLES.copy()
         broken[4, 1] = value
-        with pytest.raises(DataError, match=rf"^The array 'x' holds {kind} in samples 3 to 5\. Remove those samples\.$"):
+        with pytest.raises(
+            DataError, match=rf"^The array 'x' holds {kind} in samples 3 to 5\. Remove those samples\.$"
+        ):
             list(ArraySource({"x": broken}, [X], 3).batches())
 
 
@@ -163,7 +168,11 @@ class TestFeeds:
         assert rows(given.some(100, 0)) == SAMPLES.tolist()
 
     @settings(max_examples=100, deadline=None, derandomize=True)
-    @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=8), looks=st.lists(st.integers(1, 30), max_size=3), keep=st.integers(1, 9))
+    @given(
+        sizes=st.lists(st.integers(1, 5), min_size=1, max_size=8),
+        looks=st.lists(st.integers(1, 30), max_size=3),
+        keep=st.integers(1, 9),
+    )
     def test_an_iterator_loses_and_doubles_nothing_however_often_it_is_looked_at(self, sizes, looks, keep):
         samples = np.arange(2 * sum(sizes), dtype=np.float32).reshape(-1, 2)
         feeds = [{"x": part} for part in np.split(samples, np.cumsum(sizes)[:-1])]
@@ -209,6 +218,7 @@ class TestFeeds:
             (SAMPLES, r"^Feed 1 is a ndarray\. Give dicts from input names to arrays\.$"),
             ({"y": SAMPLES}, r"^There is no array for the model input 'x'\."),
             ({"x": SAMPLES, "y": SAMPLES}, r"^The array 'y' is no input of the model\."),
+            ({"x": [[1.0, 2.0], [3.0]]}, r"^What was given for 'x' makes no array: "),
             ({"x": SAMPLES.astype(np.float16)}, r"^The array 'x' holds float16, but the model input is float32\."),
             ({"x": SAMPLES[0]}, r"^The array for 'x' has shape \(2,\); the model input has \(any, 2\)\.$"),
             ({"x": SAMPLES[:, :1]}, r"^The array for 'x' has shape \(7, 1\); the model input has \(any, 2\)\.$"),
@@ -249,9 +259,13 @@ class TestLabels:
         with pytest.raises(DataError, match=message):
             split_labels({"x": SAMPLES, "labels": np.arange(7)}, "label", [X])
 
-    @pytest.mark.parametrize(("labels", "got"), [(np.zeros(7), r"float64 \(7,\)"), (np.zeros((7, 3), int), r"int64 \(7, 3\)")])
+    @pytest.mark.parametrize(
+        ("labels", "got"), [(np.zeros(7), r"float64 \(7,\)"), (np.zeros((7, 3), int), r"int64 \(7, 3\)")]
+    )
     def test_labels_that_are_no_class_numbers(self, labels, got):
-        with pytest.raises(DataError, match=rf"^The labels 'y' must be whole numbers of shape \(samples,\)\. Got {got}\.$"):
+        with pytest.raises(
+            DataError, match=rf"^The labels 'y' must be whole numbers of shape \(samples,\)\. Got {got}\.$"
+        ):
             split_labels({"x": SAMPLES, "y": labels}, "y", [X])
 
     def test_they_reach_the_source(self):

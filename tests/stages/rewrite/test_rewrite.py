@@ -34,7 +34,9 @@ def weight_params(weight, axis=None):
     if axis is None:
         return QuantParams(np.abs(weight).max() / np.float32(127), Spec("int8", role="weight"), "weight, max")
     others = tuple(a for a in range(weight.ndim) if a != axis % weight.ndim)
-    return QuantParams(np.abs(weight).max(axis=others) / np.float32(127), Spec("int8", PerAxis(axis), "weight"), "weight, max")
+    return QuantParams(
+        np.abs(weight).max(axis=others) / np.float32(127), Spec("int8", PerAxis(axis), "weight"), "weight, max"
+    )
 
 
 def quantized(model, activations=(), weights=None, readers=None):
@@ -101,7 +103,9 @@ class TestActivations:
 
     def test_a_tensor_that_a_body_reads_too_is_read_there_as_float(self):
         body = "<then_branch = a () => (float[4] p) { p = Exp(t) }, else_branch = b () => (float[4] q) { q = Neg(t) }>"
-        model = model_of(f"g (float[4] x, bool c) => (float[4] y, float[4] z) {{ t = Relu(x) y = If(c) {body} z = Abs(t) }}")
+        model = model_of(
+            f"g (float[4] x, bool c) => (float[4] y, float[4] z) {{ t = Relu(x) y = If(c) {body} z = Abs(t) }}"
+        )
         written = quantized(model, ["t"])
         x = np.abs(RNG.normal(size=4)).astype(np.float32)
         np.testing.assert_array_equal(run(written, x=x, c=np.array(False))["y"], -x)
@@ -144,20 +148,24 @@ class TestWeights:
         assert constants(written)["w_quantized"].tolist() == [[-128, 127]] * 4
 
     def test_readers_of_one_weight_share_its_integers_and_have_a_dequantizelinear_each(self):
-        model = model_of("g (float[2, 4] x) => (float[2, 3] a, float[2, 3] b) { a = MatMul(x, w) b = MatMul(x, w) }", w=W)
+        model = model_of(
+            "g (float[2, 4] x) => (float[2, 3] a, float[2, 3] b) { a = MatMul(x, w) b = MatMul(x, w) }", w=W
+        )
         written = quantized(model, weights=dict.fromkeys([Site("w", "a!", 1), Site("w", "b!", 1)], weight_params(W, 1)))
         assert ops(written) == ["DequantizeLinear", "MatMul", "DequantizeLinear", "MatMul"]
         first, second = written.graph.node[0], written.graph.node[2]
         assert list(first.input) == list(second.input)
         assert list(first.attribute) == list(second.attribute)
-        assert (first.name, first.output[0]) != (second.name, second.output[0])
+        assert first.name != second.name
+        assert first.output[0] != second.output[0]
         assert [written.graph.node[i].input[1] for i in (1, 3)] == [first.output[0], second.output[0]]
         assert sorted(constants(written)) == ["w_quantized", "w_scale", "w_zero_point"]
 
     def test_readers_that_cut_one_weight_differently_have_integers_each(self):
         square = RNG.normal(size=(4, 4)).astype(np.float32)
         model = model_of(
-            "g (float[2, 4] x) => (float[2, 4] a, float[2, 4] b) { a = MatMul(x, w) b = Gemm<transB = 1>(x, w) }", w=square
+            "g (float[2, 4] x) => (float[2, 4] a, float[2, 4] b) { a = MatMul(x, w) b = Gemm<transB = 1>(x, w) }",
+            w=square,
         )
         sites = {Site("w", "a!", 1): weight_params(square, 1), Site("w", "b!", 1): weight_params(square, 0)}
         written = quantized(model, weights=sites)
@@ -179,7 +187,8 @@ class TestWeights:
             a () => (float[4, 3] p) { p = Identity(w) }, else_branch = b () => (float[4, 3] q) { q = Neg(w) }> }""",
             """g (float[N, 4] x, bool c) => (float[N, 3] y, float[4, 3] z) { y = MatMul(x, w) z = If(c) <then_branch =
             a () => (float[4, 3] p) { p = If(c) <then_branch = d () => (float[4, 3] r) { r = Identity(w) },
-            else_branch = e () => (float[4, 3] s) { s = Identity(w) }> }, else_branch = b () => (float[4, 3] q) { q = Neg(w) }> }""",
+            else_branch = e () => (float[4, 3] s) { s = Identity(w) }> },
+            else_branch = b () => (float[4, 3] q) { q = Neg(w) }> }""",
         ],
         ids=["another node", "graph output", "If body", "nested If body"],
     )
@@ -290,7 +299,9 @@ class TestNames:
             "initializers": "g (float[4] x) => (float[4] y) { y = Sum(x, " + ", ".join(taken) + ") }",
             "nodes": "g (float[4] x) => (float[4] y) { " + chain.replace("x_", "t_") + " }",
         }
-        model = model_of(bodies[where], **(dict.fromkeys(taken, np.ones(4, np.float32)) if where == "initializers" else {}))
+        model = model_of(
+            bodies[where], **(dict.fromkeys(taken, np.ones(4, np.float32)) if where == "initializers" else {})
+        )
         for index, node in enumerate(model.graph.node):
             if where == "nodes":
                 node.name = ("x_QuantizeLinear", "x_DequantizeLinear", *taken, "e")[index]

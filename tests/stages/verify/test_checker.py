@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import onnx
 import pytest
+from google.protobuf.message import EncodeError
 
 from onnxq.errors import VerifyError
 from onnxq.stages.verify import check_model, checker
@@ -38,4 +39,14 @@ def test_where_the_original_is_invalid_nothing_is_asked():
 
 def test_a_model_that_is_too_large_for_the_checker_passes(monkeypatch):
     monkeypatch.setattr(checker, "LARGEST", GOOD.ByteSize() - 1)
+    check_model(INVALID, beside=GOOD)
+
+
+def test_so_does_one_whose_size_protobuf_cannot_count(monkeypatch):
+    """Above 2 GiB, asking a model for its size fails."""
+
+    def refuse(model, full_check):
+        raise EncodeError("Failed to serialize proto")
+
+    monkeypatch.setattr(onnx.checker, "check_model", refuse)
     check_model(INVALID, beside=GOOD)

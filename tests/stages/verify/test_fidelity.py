@@ -74,7 +74,10 @@ def test_without_labels_there_is_nothing_to_score():
 def test_an_output_that_cannot_be_class_scores_is_compared_without_labels(output):
     labels = np.full(11, 4)
     found = fidelity(
-        lambda feeds: {"y": output(feeds["x"])}, lambda feeds: {"y": output(feeds["x"])}, batches(labels=labels), METRICS
+        lambda feeds: {"y": output(feeds["x"])},
+        lambda feeds: {"y": output(feeds["x"])},
+        batches(labels=labels),
+        METRICS,
     )
     assert list(found.figures["y"]) == ["sqnr", "cosine"]
 
@@ -85,7 +88,10 @@ def test_equal_models_have_no_noise():
 
 def test_outputs_are_told_apart():
     found = fidelity(
-        lambda feeds: {"a": feeds["x"], "b": feeds["x"]}, lambda feeds: {"a": feeds["x"], "b": 0.9 * feeds["x"]}, batches(), METRICS
+        lambda feeds: {"a": feeds["x"], "b": feeds["x"]},
+        lambda feeds: {"a": feeds["x"], "b": 0.9 * feeds["x"]},
+        batches(),
+        METRICS,
     )
     assert found.figures["a"]["sqnr"] == math.inf
     assert found.figures["b"]["sqnr"] == pytest.approx(20.0, abs=1e-4)

@@ -96,8 +96,16 @@ T_PAIR = (
 )
 
 BROKEN = [
-    (PAIRED, plus(Node("q2", "QuantizeLinear", ("t", "x_scale", "x_zero"), ("t_q",))), "QuantizeLinear 'q2' is read by nothing"),
-    (PAIRED, plus(Node("cast", "Cast", ("x_q",), ("c",))), r"QuantizeLinear 'q' is read by \['DequantizeLinear', 'Cast'\]"),
+    (
+        PAIRED,
+        plus(Node("q2", "QuantizeLinear", ("t", "x_scale", "x_zero"), ("t_q",))),
+        "QuantizeLinear 'q2' is read by nothing",
+    ),
+    (
+        PAIRED,
+        plus(Node("cast", "Cast", ("x_q",), ("c",))),
+        r"QuantizeLinear 'q' is read by \['DequantizeLinear', 'Cast'\]",
+    ),
     (PAIRED, plus(*AGAIN[1:], dq2=("x_q",)), "DequantizeLinear 'dq2' reads 'x_q2', which is no quantized tensor"),
     (PAIRED, without("q"), "DequantizeLinear 'dq' reads 'x_q', which is no quantized tensor"),
     (ONCE, plus(*AGAIN, join=("t", "x_dq2")), "'x' goes into QuantizeLinear 'q' and QuantizeLinear 'q2'"),

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from onnxq.core.batch import Array, InputSpec, Tensors, is_real
 from onnxq.errors import DataError, near_misses
+
+
+def as_arrays(given: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """What was given as arrays: numbers and nested lists become some."""
+    arrays: dict[str, Array] = {}
+    for name, value in given.items():
+        try:
+            arrays[name] = np.asarray(value)
+        except ValueError as cause:
+            raise DataError(f"What was given for '{name}' makes no array: {cause}.") from cause
+    return arrays
 
 
 def lacks_batch_axis(spec: InputSpec, array: Array) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from onnxq.core.batch import Array, Batch, InputSpec, Tensors
 from onnxq.core.observer import Observer
 from onnxq.errors import DataError
-from onnxq.stages.calibrate.fit import check_array, check_fed, check_names, check_values, lacks_batch_axis
+from onnxq.stages.calibrate.fit import as_arrays, check_array, check_fed, check_names, check_values, lacks_batch_axis
 from onnxq.stages.calibrate.npz import read_npz, split_labels
 
 
@@ -133,7 +133,7 @@ class FeedSource:
     def _batch(self, feed: Tensors, number: int) -> Batch:
         if not isinstance(feed, Mapping):
             raise DataError(f"Feed {number} is a {type(feed).__name__}. Give dicts from input names to arrays.")
-        feed = {name: np.asarray(value) for name, value in feed.items()}
+        feed = as_arrays(feed)
         check_names(feed, self.inputs)
         for spec in self.inputs:
             check_fed(spec, feed[spec.name])
@@ -156,7 +156,7 @@ def source(
         data = read_npz(Path(data))
     if not isinstance(data, Mapping):
         return FeedSource(data, inputs)
-    arrays, classes = split_labels({name: np.asarray(array) for name, array in data.items()}, labels, inputs)
+    arrays, classes = split_labels(as_arrays(data), labels, inputs)
     return ArraySource(arrays, inputs, batch_size, classes)
 
 

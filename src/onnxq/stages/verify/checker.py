@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import onnx
+from google.protobuf.message import EncodeError
 
 from onnxq.errors import VerifyError
 
@@ -24,10 +25,10 @@ def check_model(written: onnx.ModelProto, beside: onnx.ModelProto) -> None:
 
 
 def _complaint(model: onnx.ModelProto, full: bool) -> str | None:
-    if model.ByteSize() > LARGEST:
-        return "too large for the checker"
     try:
+        if model.ByteSize() > LARGEST:
+            return "too large for the checker"
         onnx.checker.check_model(model, full_check=full)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as cause:
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, EncodeError, ValueError) as cause:
         return str(cause)
     return None
