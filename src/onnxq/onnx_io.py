@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError, EncodeError
 
+from onnxq.core.batch import InputSpec
 from onnxq.core.graph import GraphView, Node, Shape
 from onnxq.errors import ModelError, OutputError
 
@@ -144,6 +145,25 @@ def _save_with_external_data(model: onnx.ModelProto, target: Path) -> None:
         onnx.save_model(copy, Path(draft, target.name), save_as_external_data=True, location=weights)
         Path(draft, weights).replace(target.with_name(weights))
         Path(draft, target.name).replace(target)
+
+
+def inputs(model: onnx.ModelProto) -> tuple[InputSpec, ...]:
+    """What a model must be fed: its graph inputs without the weights that are listed among them.
+
+    Raises:
+        ModelError: an input is no tensor.
+    """
+    weights = {tensor.name for tensor in model.graph.initializer}
+    asked = [value for value in model.graph.input if value.name not in weights]
+    for value in asked:
+        if (kind := value.type.WhichOneof("value") or "nothing") != "tensor_type":
+            what = kind.removesuffix("_type").replace("_", " ")
+            raise ModelError(f"The input '{value.name}' is no tensor but a {what}, which cannot be calibrated with.")
+    tensors = {value.name: value.type.tensor_type for value in asked}
+    return tuple(
+        InputSpec(name, _dtype(tensor.elem_type) or "", _shape(tensor) if tensor.HasField("shape") else None)
+        for name, tensor in tensors.items()
+    )
 
 
 def view(model: onnx.ModelProto) -> GraphView:

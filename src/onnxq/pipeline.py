@@ -14,7 +14,7 @@ from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.catalog.formats import FORMATS
 from onnxq.catalog.metrics import METRICS
 from onnxq.catalog.targets import TARGETS
-from onnxq.core.batch import InputSpec, Tensors
+from onnxq.core.batch import Tensors
 from onnxq.core.calibrator import Calibrator
 from onnxq.core.graph import GraphView
 from onnxq.core.observer import Clock, Observer, Silent
@@ -27,7 +27,7 @@ from onnxq.core.target import Target
 from onnxq.errors import ModelError, RuntimeFailure
 from onnxq.runtimes import onnxruntime
 from onnxq.stages.calibrate import calibrate
-from onnxq.stages.calibrate.sources import counted, first, source
+from onnxq.stages.calibrate.sources import Source, counted, first, source
 from onnxq.stages.plan import check_plan
 from onnxq.stages.plan import plan as make_plan
 from onnxq.stages.prepare import Prepared, prepare
@@ -58,12 +58,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Subject:
-    """A model that is ready to be planned, beside what it was."""
+    """A model that is ready to be planned."""
 
-    original: onnx.ModelProto
     prepared: Prepared
     view: GraphView
-    inputs: tuple[InputSpec, ...]
     target: Target
 
 
@@ -94,15 +92,12 @@ def quantize(
     clock = Clock(observer or Silent())
     with clock.stage("prepare"):
         calibrators = _calibrator(recipe.calibrator, recipe), _calibrator(recipe.weight_calibrator, recipe)
-        given = model if isinstance(model, onnx.ModelProto) else onnx_io.load(Path(model))
-        original = _load_original(given)
+        given = load(model)
+        samples, held_out = _sources(given, calib, evaluation, recipe)
+        probe = first(samples.some(1, recipe.seed)).feeds
+        before = _run_original(given, probe)
         subject = read(given, recipe)
-        prepared = onnxruntime.Session(subject.prepared.model)
-        samples = source(calib, subject.inputs, recipe.batch_size)
-        held_out = None
-        if evaluation is not None:
-            held_out = source(evaluation, subject.inputs, recipe.batch_size, recipe.labels)
-        drift = equivalence(original, prepared, first(samples.some(1, recipe.seed)))
+        drift = equivalence(before, onnxruntime.run(subject.prepared.model, probe))
     with clock.stage("plan"):
         made = plan_of(subject, recipe, plan)
     with clock.stage("calibrate"):
@@ -115,11 +110,11 @@ def quantize(
         written = rewrite(subject.prepared.model, subject.view, scales, sites, BY_NAME)
     with clock.stage("verify"):
         check_structure(Written(onnx_io.view(written), made, subject.view))
-        check_model(written, beside=subject.original)
-        quantized = onnxruntime.Session(written, as_written=True)
+        check_model(written, beside=given)
+        models = onnxruntime.Session(given), onnxruntime.Session(written, as_written=True)
         batches = samples.some(CHECKED, recipe.seed) if held_out is None else held_out.batches()
         total = min(CHECKED, len(samples)) if held_out is None else len(held_out)
-        measured = fidelity(original, quantized, counted(batches, total, clock.observer), METRICS)
+        measured = fidelity(*models, counted(batches, total, clock.observer), METRICS)
     report = Report.of(
         subject.view,
         made,
@@ -129,25 +124,31 @@ def quantize(
         calibration_samples=statistics.samples,
         data="calibration" if held_out is None else "evaluation",
         fidelity=measured,
-        sizes=(onnx_io.size(subject.original), onnx_io.size(written)),
+        sizes=(onnx_io.size(given), onnx_io.size(written)),
         seconds=clock.seconds,
     )
     return Result(written, made, scales, statistics, report)
 
 
-def read(model: Model, recipe: Recipe) -> Subject:
-    """Loads and prepares a model.
+def load(model: Model) -> onnx.ModelProto:
+    """The model itself, read if it is a path.
 
     Raises:
-        ModelError: it cannot be read or prepared.
+        ModelError: it cannot be read.
+    """
+    return model if isinstance(model, onnx.ModelProto) else onnx_io.load(Path(model))
+
+
+def read(given: onnx.ModelProto, recipe: Recipe) -> Subject:
+    """Prepares a model for planning.
+
+    Raises:
+        ModelError: it cannot be prepared.
+        RecipeError: there is no such target.
     """
     target = pick(TARGETS, recipe.target, "target")
-    original = model if isinstance(model, onnx.ModelProto) else onnx_io.load(Path(model))
-    prepared = prepare(original, onnxruntime.evaluate, target.opset)
-    _check_inputs(prepared.model)
-    view = onnx_io.view(prepared.model)
-    inputs = tuple(InputSpec(n, view.dtypes.get(n, ""), view.shapes.get(n)) for n in view.inputs)
-    return Subject(original, prepared, view, inputs, target)
+    prepared = prepare(given, onnxruntime.evaluate, target.opset)
+    return Subject(prepared, onnx_io.view(prepared.model), target)
 
 
 def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -> Plan:
@@ -168,16 +169,18 @@ def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -
     return made
 
 
-def _check_inputs(model: onnx.ModelProto) -> None:
-    for value in model.graph.input:
-        if (kind := value.type.WhichOneof("value") or "nothing") != "tensor_type":
-            what = kind.removesuffix("_type").replace("_", " ")
-            raise ModelError(f"The input '{value.name}' is no tensor but a {what}, which cannot be calibrated with.")
+def _sources(
+    given: onnx.ModelProto, calib: Data, evaluation: Data | None, recipe: Recipe
+) -> tuple[Source, Source | None]:
+    """What to calibrate with, and what to measure fidelity on if not the same."""
+    inputs = onnx_io.inputs(given)
+    samples = source(calib, inputs, recipe.batch_size)
+    return samples, None if evaluation is None else source(evaluation, inputs, recipe.batch_size, recipe.labels)
 
 
-def _load_original(model: onnx.ModelProto) -> onnxruntime.Session:
+def _run_original(given: onnx.ModelProto, feeds: Tensors) -> Tensors:
     try:
-        return onnxruntime.Session(model)
+        return onnxruntime.run(given, feeds)
     except RuntimeFailure as cause:
         raise ModelError(f"The model cannot be run, so it cannot be calibrated. {cause}") from cause
 

@@ -125,7 +125,7 @@ def test_the_operator_is_the_models_whatever_the_text_says():
         (with_row(node=["conv"]), r"^The plan lacks a part or holds something unexpected: "),
         (
             with_row(spec={"format": "int8", "role": "weight"}),
-            r"^The plan calls input 0 of .* a weight, but it is no constant\.$",
+            r"^The plan gives input 0 of .* the role 'weight', but that tensor is computed at run time\.$",
         ),
         (with_row(spec="int8"), r"^A spec has the keys"),
         (with_row(spec={"format": "fp8"}), r"^Tensor 'x' cannot be stored in two ways"),
@@ -156,6 +156,6 @@ def test_a_constant_cannot_be_called_an_activation():
     data = json.loads(PLAN.to_json())
     data["decisions"][1]["spec"] = {"format": "int8"}
     with pytest.raises(
-        PlanError, match=r"^The plan calls input 1 of 'conv' \(tensor 'w'\) a activation, but it is constant\.$"
+        PlanError, match=r"^The plan gives input 1 of 'conv' \(tensor 'w'\) the role 'activation', but that tensor is a constant\.$"
     ):
         Plan.from_json(json.dumps(data), VIEW)

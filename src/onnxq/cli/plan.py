@@ -8,7 +8,7 @@ from typing import Any
 from onnxq.cli.options import add_model, selectors
 from onnxq.cli.output import WIDE, console
 from onnxq.core.recipe import Recipe
-from onnxq.pipeline import plan_of, read
+from onnxq.pipeline import load, plan_of, read
 from onnxq.reports.text import plan_table
 
 EXAMPLE = "example: onnxq plan model.onnx --json > plan.json, edit it, then onnxq quantize ... --plan plan.json"
@@ -26,7 +26,7 @@ def add_command(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Prints a plan."""
     recipe = Recipe(target=options.target, skip=selectors(options))
-    plan = plan_of(read(options.model, recipe), recipe)
+    plan = plan_of(read(load(options.model), recipe), recipe)
     if options.json:
         print(plan.to_json(), end="")
         return

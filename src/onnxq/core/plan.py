@@ -180,9 +180,8 @@ def _decision(row: dict[str, Any], view: GraphView) -> Decision:
         )
     spec = None if row["spec"] is None else Spec.from_json(row["spec"])
     if spec and (spec.role == "weight") != view.is_constant(site.tensor):
-        raise PlanError(
-            f"The plan calls {site} a {spec.role}, but it is {'' if view.is_constant(site.tensor) else 'no '}constant."
-        )
+        kind = "a constant" if view.is_constant(site.tensor) else "computed at run time"
+        raise PlanError(f"The plan gives {site} the role '{spec.role}', but that tensor is {kind}.")
     if spec and spec.role == "activation" and spec.granularity != PerTensor():
         raise PlanError(f"The plan gives {site} several scales ({spec}). An activation has one: leave out 'axis'.")
     if spec and (dtype := view.dtype(site.tensor)) not in (None, "float32"):

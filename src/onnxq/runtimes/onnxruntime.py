@@ -73,6 +73,15 @@ class Session:
         }
 
 
+def run(model: onnx.ModelProto, feeds: Tensors) -> Tensors:
+    """The outputs of `model` for one set of feeds; nothing of it stays in memory.
+
+    Raises:
+        RuntimeFailure: ONNX Runtime refuses the model, or stops.
+    """
+    return Session(model)(feeds)
+
+
 def evaluate(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     """The outputs of a model without inputs."""
     return dict(Session(model)({}))

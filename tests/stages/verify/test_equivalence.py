@@ -5,18 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxq.core.batch import Batch
 from onnxq.errors import PrepareError
 from onnxq.stages.verify import equivalence
 from onnxq.stages.verify.compare import TOLERANCE
-
-BATCH = Batch({}, 1)
 
 
 def compare(before, after):
     """The difference of two models with the outputs `before` and `after`, arrays or lists of numbers."""
     as_outputs = [{f"y{i}": value for i, value in enumerate(side)} for side in (before, after)]
-    return equivalence(lambda feeds: as_outputs[0], lambda feeds: as_outputs[1], BATCH)
+    return equivalence(*as_outputs)
 
 
 def floats(*values, dtype=np.float32):
@@ -86,15 +83,3 @@ def test_half_a_tolerance_passes_and_the_message_has_both_figures():
 def test_an_output_may_always_differ_by_one_rounding_of_its_type(dtype):
     one = floats(1, dtype=dtype)
     assert compare([one], [np.nextafter(one, dtype(2))]) == float(np.finfo(dtype).eps)
-
-
-def test_both_models_are_fed_the_batch():
-    fed = []
-
-    def run(feeds):
-        fed.append(feeds)
-        return {}
-
-    batch = Batch({"x": floats(1)}, 1)
-    equivalence(run, run, batch)
-    assert fed == [batch.feeds] * 2

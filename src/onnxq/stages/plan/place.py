@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.plan import Decision, Plan
 from onnxq.core.spec import PerAxis, PerTensor, Spec
@@ -100,6 +102,8 @@ class _Board:
             return f"tensor '{tensor}' is a scalar, which Q/DQ cannot carry"
         if constant is not None and constant.size == 0:
             return f"tensor '{tensor}' is empty"
+        if constant is not None and not np.isfinite(constant).all():
+            return f"tensor '{tensor}' holds NaN or Inf"
         return None
 
 

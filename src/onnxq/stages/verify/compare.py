@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 import numpy as np
 
@@ -23,8 +23,12 @@ among themselves.
 ROUNDINGS = 4
 
 
-def equivalence(original: Run, prepared: Run, batch: Batch) -> float:
+def equivalence(before: Tensors, after: Tensors) -> float:
     """The largest relative difference between the outputs of two models that should be equal.
+
+    Args:
+        before: outputs of the original.
+        after: outputs of the prepared model, for the same feeds.
 
     Returns:
         max |a - b| / max |a|, over all outputs.
@@ -32,7 +36,6 @@ def equivalence(original: Run, prepared: Run, batch: Batch) -> float:
     Raises:
         PrepareError: it is above the tolerance, or an output that is no real number differs at all.
     """
-    before, after = original(batch.feeds), prepared(batch.feeds)
     worst = 0.0
     for name, reference in before.items():
         difference = _difference(reference, after[name])
@@ -87,8 +90,9 @@ def fidelity(original: Run, quantized: Run, batches: Iterable[Batch], metrics: I
         before, after = original(batch.feeds), quantized(batch.feeds)
         samples += batch.samples
         for name, raw in before.items():
-            if reason := _incomparable(raw, after[name]):
+            if name not in uncompared and (reason := _incomparable(raw, after[name])):
                 uncompared[name] = reason
+            if name in uncompared:
                 continue
             reference, candidate = batch.unpadded(raw), batch.unpadded(after[name])
             labels = batch.labels if _classifies(reference, batch) else None
@@ -100,7 +104,7 @@ def fidelity(original: Run, quantized: Run, batches: Iterable[Batch], metrics: I
                     baselines.add(name, metric, metric.sums(reference, reference, labels))
     if samples == 0:
         raise DataError("There are no samples to compare the models on.")
-    return Fidelity(samples, sums.figures(), baselines.figures(), uncompared)
+    return Fidelity(samples, sums.figures(uncompared), baselines.figures(uncompared), uncompared)
 
 
 class _Table:
@@ -113,10 +117,11 @@ class _Table:
         row = self._sums.setdefault(output, {})
         row[metric.name] = metric, sums + row[metric.name][1] if metric.name in row else sums
 
-    def figures(self) -> dict[str, dict[str, float]]:
+    def figures(self, without: Container[str]) -> dict[str, dict[str, float]]:
         return {
             output: {name: metric.figure(sums) for name, (metric, sums) in row.items()}
             for output, row in self._sums.items()
+            if output not in without
         }
 
 
@@ -125,6 +130,8 @@ def _incomparable(reference: object, candidate: object) -> str | None:
         return "it is a sequence or a map"
     if not is_real(reference):
         return f"it holds {reference.dtype.name}"
+    if not np.isfinite(reference).all():
+        return "its FP32 values are not all finite"
     if reference.shape != candidate.shape:
         return f"its shape changes from {reference.shape} to {candidate.shape}"
     return None
