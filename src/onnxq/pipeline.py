@@ -97,10 +97,10 @@ def quantize(
         probe = first(samples.some(1, recipe.seed)).feeds
         before = _run_original(given, probe)
         subject = read(given, recipe)
-        drift = equivalence(before, onnxruntime.run(subject.prepared.model, probe))
     with clock.stage("plan"):
         made = plan_of(subject, recipe, plan)
     with clock.stage("calibrate"):
+        drift = equivalence(before, onnxruntime.run(subject.prepared.model, probe))
         taps = onnxruntime.Session(subject.prepared.model, made.activations)
         statistics = calibrate(taps, counted(samples.batches(), len(samples), clock.observer), made.activations)
     with clock.stage("scale"):

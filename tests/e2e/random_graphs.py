@@ -435,6 +435,8 @@ def pool(s: Sketch) -> None:
     if x:
         rank = s.values[x].ndim - 2
         op = s.pick(["MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"])
+        if min(s.values[x].shape[2:]) < 2:
+            return  # smaller than its kernel, a pool makes ONNX Runtime 1.32 divide by zero
         kernel = {} if op.startswith("Global") else {"kernel_shape": [2] * rank, "strides": [s.pick([1, 2])] * rank}
         s.add(op, [x], outputs=2 if op == "MaxPool" and s.chance(0.05) else 1, **kernel)
 

@@ -73,7 +73,11 @@ class TensorStatistics:
         exponent = max(self.exponent, _exponent(max(-low, high)))
         histogram = _widened(self.histogram, exponent - self.exponent)
         for start in range(0, flat.size, _CHUNK):  # small pieces stay in the processor's cache
-            histogram += np.bincount(_bins(flat[start : start + _CHUNK], exponent), minlength=2 * HALF)
+            piece = flat[start : start + _CHUNK]
+            if low < 0:
+                histogram += np.bincount(_bins(piece, exponent) + (HALF - (piece < 0)), minlength=2 * HALF)
+            else:
+                histogram[HALF:] += np.bincount(_bins(piece, exponent), minlength=HALF)
         return TensorStatistics(self.count + flat.size, min(self.low, low), max(self.high, high), exponent, histogram)
 
     def merge(self, other: TensorStatistics) -> TensorStatistics:
@@ -124,10 +128,10 @@ def _exponent(amplitude: float) -> int:
 
 
 def _bins(values: Floats, exponent: int) -> NDArray[np.int32]:
-    """The bin of each of `values`, rounded towards zero so that an underflow cannot move it."""
+    """The bin of each of `values` from zero on, rounded towards it so that an underflow cannot move a value."""
     factor = math.ldexp(1.0, -exponent)
     scaled = values * np.float32(factor) if abs(exponent) < 126 else values.astype(np.float64) * factor
-    return scaled.astype(np.int32) + (HALF - (values < 0)).astype(np.int32)
+    return scaled.astype(np.int32)
 
 
 def _widened(histogram: NDArray[np.int64], doublings: int) -> NDArray[np.int64]:
