@@ -270,7 +270,7 @@ class TestEveryNodeSaysWhy:
         assert "pass through" in reason(view, "t")
 
     def test_fused_operators_name_their_kernel(self) -> None:
-        assert "fused into 'c'" in reason(sketch("c = Conv(x, w[16,16,3,3])\nr = Relu(c)"), "r")
+        assert "fused into the kernel of 'c'" in reason(sketch("c = Conv(x, w[16,16,3,3])\nr = Relu(c)"), "r")
 
     def test_a_model_without_anything_to_quantize_is_refused_with_the_commonest_reasons(self) -> None:
         with pytest.raises(ModelError, match=r"(?s)Nothing in this model can be quantized.*2 x Softmax: an INT8"):

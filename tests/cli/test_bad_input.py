@@ -459,7 +459,7 @@ def test_an_unknown_format_is_refused(refuses_plan):
         ({"role": "activation"}, "needs a format"),
         ({"format": "int8", "role": "bias"}, "role 'activation' or 'weight'"),
         ({"format": "int8", "axis": "0"}, "must be whole numbers"),
-        ({"format": "int8", "role": "weight"}, "gives input 0 of .* the role 'weight', but that tensor is computed at run"),
+        ({"format": "int8", "role": "weight"}, "the role 'weight', but that tensor is computed at run"),
     ],
 )
 def test_a_spec_that_says_nothing_is_refused(refuses_plan, spec, message):

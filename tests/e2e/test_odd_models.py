@@ -52,33 +52,36 @@ def test_an_operand_may_be_read_twice_by_one_node():
 def test_half_precision_outputs_may_be_rounded_otherwise_once_batch_norms_are_folded():
     """Folding moves numbers by a float32 rounding, and with them a few halves by one step: no reason to refuse."""
     channels = {name: np.abs(RNG.normal(size=16)).astype(np.float32) + 0.5 for name in ("scale", "mean", "variance")}
-    norm = helper.make_node("BatchNormalization", ["g", "scale", "mean", "mean", "variance"], ["b"])
     nodes = (
-        helper.make_node("Gemm", ["x", "w"], ["g"]),
-        norm,
+        helper.make_node("ConvTranspose", ["x", "k"], ["c"]),  # which onnxruntime does not fold by itself
+        helper.make_node("BatchNormalization", ["c", "scale", "mean", "mean", "variance"], ["b"]),
         helper.make_node("Cast", ["b"], ["y"], to=TensorProto.FLOAT16),
     )
-    odd = model(*nodes, outputs={"y": TensorProto.FLOAT16}, w=WEIGHT, **channels)
-    report = onnxq.quantize(
-        odd, {"x": RNG.normal(size=(4000, 16)).astype(np.float32)}, onnxq.Recipe(batch_size=4000)
-    ).report
+    kernel = RNG.normal(size=(16, 16, 3, 3)).astype(np.float32)
+    odd = model(*nodes, outputs={"y": TensorProto.FLOAT16}, k=kernel, **channels)
+    odd.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 16, 8, 8]))
+    report = onnxq.quantize(odd, [{"x": RNG.normal(size=(20, 16, 8, 8)).astype(np.float32)}]).report
     assert ("BatchNormalization nodes were folded into the weights before them", 1) in report.prepared
-    assert 0 <= report.drift < 2e-3
+    assert 1e-4 < report.drift < 2e-3
     assert report.fidelity.figures["y"]["sqnr"] > 30
 
 
 def test_nearly_dead_channels_keep_their_biases_in_the_figures():
-    """ONNX Runtime's integer kernels round biases to multiples of both scales, and overflow here; engines do not."""
+    """ONNX Runtime's integer kernels store biases as multiples of both scales, and overflow; engines add floats."""
     image = RNG.normal(size=(4, 16, 5, 5)).astype(np.float32)
-    kernel = RNG.normal(size=(16, 16, 3, 3)).astype(np.float32)
-    kernel[::2] *= 1e-20
-    conv = helper.make_node("Conv", ["x", "k", "bias"], ["y"])
-    odd = model(conv, k=kernel, bias=np.linspace(-3, 3, 16, dtype=np.float32))
+    kernel, other = (
+        RNG.normal(size=(16, 16, 3, 3)).astype(np.float32),
+        RNG.normal(size=(16, 16, 1, 1)).astype(np.float32),
+    )
+    kernel[::2] *= 1e-8
+    convs = (helper.make_node("Conv", ["x", "k", "bias"], ["c"]), helper.make_node("Conv", ["c", "o"], ["y"]))
+    odd = model(*convs, k=kernel, o=other, bias=np.linspace(-3, 3, 16, dtype=np.float32))
     odd.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 16, 5, 5]))
     made = onnxq.quantize(odd, {"x": image})
     before, after = run(odd, {"x": image})["y"], run(made.model, {"x": image}, plain=True)["y"]
-    assert np.abs(before - after)[:, ::2].max() < 1e-6
-    assert made.report.fidelity.figures["y"]["sqnr"] > 30
+    as_written = 10 * np.log10(np.sum(before**2) / np.sum((before - after) ** 2))
+    assert made.report.fidelity.figures["y"]["sqnr"] == pytest.approx(as_written, abs=0.1)
+    assert as_written > 30
 
 
 def test_an_input_that_is_no_tensor_is_refused_with_what_it_is():

@@ -117,7 +117,7 @@ def splits(scene: Scene, node: Node) -> bool:
 def absorbed(scene: Scene, node: Node) -> str | None:
     """A node that a kernel computes on its way out must not be cut from it by Q/DQ."""
     head = scene.heads.get(node.name)
-    return f"it is fused into '{head}'" if head else None
+    return f"it is fused into the kernel of '{head}'" if head else None
 
 
 def constant_operand(scene: Scene, node: Node) -> str | None:

@@ -170,7 +170,7 @@ def _float(board: _Board, node: Node) -> Iterator[Decision]:
     if node.domain:
         reason = f"the domain '{node.domain}' is not ONNX's, so its INT8 behaviour is unknown"
     elif head:
-        reason = f"it is fused into '{head}'"
+        reason = f"it is fused into the kernel of '{head}'"
     elif node.op in board.target.commuting:
         reason = "Q/DQ pass through it: it runs in the type of its neighbours"
     else:
