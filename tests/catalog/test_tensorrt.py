@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.sketch import sketch
 
 from onnxq.catalog.targets import TENSORRT
 from onnxq.core.graph import GraphView, Shape
@@ -12,7 +13,6 @@ from onnxq.core.spec import PerAxis, PerTensor
 from onnxq.errors import ModelError
 from onnxq.stages.plan import plan
 from onnxq.stages.plan.place import place
-from tests.sketch import sketch
 
 
 def placed(view: GraphView) -> Plan:

@@ -156,6 +156,6 @@ def test_a_constant_cannot_be_called_an_activation():
     data = json.loads(PLAN.to_json())
     data["decisions"][1]["spec"] = {"format": "int8"}
     with pytest.raises(
-        PlanError, match=r"^The plan gives input 1 of 'conv' \(tensor 'w'\) the role 'activation', but that tensor is a constant\.$"
+        PlanError, match=r"^The plan gives input 1 of 'conv' .* the role 'activation', but that tensor is a constant\.$"
     ):
         Plan.from_json(json.dumps(data), VIEW)

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from tests.conftest import ZOO
 
 import onnxq
 from onnxq.errors import RuntimeFailure
 from onnxq.runtimes.onnxruntime import Session
 from onnxq.runtimes.tensorrt import compile_ahead_of_time, compute_nodes, int8_nodes
-from tests.conftest import ZOO
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.sketch import sketch
+
 from onnxq.catalog.targets import TENSORRT
 from onnxq.core.graph import GraphView
 from onnxq.stages.plan.kernels import kernel_heads
 from onnxq.stages.plan.residuals import residual_joins
-from tests.sketch import sketch
 
 
 def heads(view: GraphView) -> dict[str, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.sketch import sketch
 
 from onnxq.catalog.targets import TENSORRT
 from onnxq.core.graph import GraphView
 from onnxq.stages.plan.residuals import residual_joins
-from tests.sketch import sketch
 
 
 def shortcut(view: GraphView, join: str = "y") -> str | None:

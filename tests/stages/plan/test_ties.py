@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.sketch import sketch
+
 from onnxq.catalog.targets import TENSORRT
 from onnxq.core.graph import GraphView
 from onnxq.stages.plan import plan
-from tests.sketch import sketch
 
 
 def ties(view: GraphView) -> tuple[tuple[str, ...], ...]:
