@@ -118,7 +118,8 @@ def quantize(
     report = Report.of(
         subject.view,
         made,
-        prepared=tuple((note.text, note.count) for note in subject.prepared.notes),
+        prepared=tuple((note.text, note.count) for note in subject.prepared.changed),
+        intact=tuple((note.text, note.count) for note in subject.prepared.intact),
         floored=dict(scales.floored()),
         drift=drift,
         calibration_samples=statistics.samples,

@@ -92,7 +92,7 @@ class TestReport:
         made = Plan(
             "t", "", tuple(Decision(Site("x", node, i), spec, why, "here", op) for node, i, spec, why, op in decisions)
         )
-        rest = {"prepared": (), "floored": {}, "drift": 0.0, "calibration_samples": 1, "data": "calibration"}
+        rest = {"prepared": (), "intact": (), "floored": {}, "drift": 0.0, "calibration_samples": 1}
         return Report.of(
             GraphView(self.NODES, (), (), {}, {}, {}),
             made,
@@ -100,6 +100,7 @@ class TestReport:
             fidelity=Fidelity(1, {}, {}, {}),
             sizes=(2, 1),
             seconds={},
+            data="calibration",
         )
 
     def test_operators_are_counted_where_some_of_their_nodes_are_quantized(self):

@@ -34,6 +34,7 @@ class Report:
 
     Attributes:
         prepared: sentences about what was changed before quantization, with how often.
+        intact: sentences about what was left alone, with how often.
         quantized: operator -> (nodes quantized, nodes in all).
         refused: (operator, sentence) -> nodes left in float, the commonest first. Names are left out of the sentences,
             so that nodes left for the same reason stand together; the plan has them.
@@ -48,6 +49,7 @@ class Report:
     """
 
     prepared: tuple[tuple[str, int], ...]
+    intact: tuple[tuple[str, int], ...]
     quantized: Mapping[str, tuple[int, int]]
     refused: Mapping[tuple[str, str], tuple[str, ...]]
     residuals: tuple[str, ...]

@@ -79,6 +79,8 @@ def _refused(report: Report, verbose: bool) -> RenderableType:
     if len(rows) > SHOWN and not verbose:
         rest = sum(len(nodes) for _, nodes in rows[SHOWN:])
         table.add_row(str(rest), "others", f"{len(rows) - SHOWN} more reasons; -v shows them")
+    for text, count in report.intact:
+        table.add_row(str(count), "", text)
     return _headed("Left in float", table)
 
 

@@ -52,7 +52,7 @@ def test_an_old_export_comes_out_modern(exported, prepared):
 
 
 def test_a_note_tells_what_each_pass_did(exported, prepared):
-    notes = {note.name: note.count for note in prepared(exported).notes}
+    notes = {note.name: note.count for note in prepared(exported).changed}
     shapes = notes.pop("infer_shapes")
     assert notes == {
         "name_nodes": 13,
@@ -69,7 +69,7 @@ def test_a_note_tells_what_each_pass_did(exported, prepared):
 def test_a_prepared_model_is_prepared_already(exported, prepared):
     once = prepared(exported).model
     again = prepared(once)
-    assert again.notes == ()
+    assert again.changed == ()
     assert again.model == once
 
 
@@ -85,9 +85,9 @@ def test_the_notes_count_what_was_left_alone(parse, evaluate):
         opset=19,
     )
     model.opset_import.append(helper.make_opsetid("elsewhere", 1))
-    notes = prepare(model, evaluate).notes
-    assert Note("bodies", 3, "bodies of If, Loop and Scan and local functions were not folded") in notes
-    assert Note("custom_nodes", 2, "nodes of other domains were left as they are") in notes
+    notes = prepare(model, evaluate).intact
+    assert Note("bodies", 3, "bodies of If, Loop and Scan, and local functions, are not quantized") in notes
+    assert Note("custom_nodes", 2, "nodes of other domains are left as they are") in notes
     assert Note("unknown_shapes", 1, "values have no shape that inference could find") in notes
 
 

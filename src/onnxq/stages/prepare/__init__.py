@@ -68,11 +68,10 @@ def prepare(model: onnx.ModelProto, evaluate: Evaluate, opset: int = 19) -> Prep
         except (LookupError, RuntimeError, TypeError, ValueError) as cause:
             hint = "The model may be invalid: try onnx.checker.check_model(model, full_check=True)."
             raise PrepareError(f"{step.name} failed: {cause!r}. {hint}") from cause
-    notes = [Note(step.name, count, step.text) for step, count in counts.items()]
-    notes += _notes_on_what_stays(ir_model)
+    changed = tuple(Note(step.name, count, step.text) for step, count in counts.items() if count)
     prepared = ir.to_proto(ir_model)
     prepared.training_info.extend(model.training_info)
-    return Prepared(prepared, tuple(note for note in notes if note.count))
+    return Prepared(prepared, changed, tuple(note for note in _notes_on_what_stays(ir_model) if note.count))
 
 
 def _read(model: onnx.ModelProto) -> ir.Model:
@@ -104,7 +103,7 @@ def _notes_on_what_stays(model: ir.Model) -> list[Note]:
     foreign = sum(node.domain != "" for node in model.graph)
     shapeless = sum(value.shape is None for node in model.graph for value in node.outputs if value.name)
     return [
-        Note("bodies", bodies, "bodies of If, Loop and Scan and local functions were not folded"),
-        Note("custom_nodes", foreign, "nodes of other domains were left as they are"),
+        Note("bodies", bodies, "bodies of If, Loop and Scan, and local functions, are not quantized"),
+        Note("custom_nodes", foreign, "nodes of other domains are left as they are"),
         Note("unknown_shapes", shapeless, "values have no shape that inference could find"),
     ]

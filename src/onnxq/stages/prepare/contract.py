@@ -44,7 +44,8 @@ class Note:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The prepared model and one note for each pass that changed something."""
+    """The prepared model, with one note for each pass that changed something and for each thing left as it was."""
 
     model: onnx.ModelProto
-    notes: tuple[Note, ...]
+    changed: tuple[Note, ...]
+    intact: tuple[Note, ...]
