@@ -42,7 +42,7 @@ def equivalence(before: Tensors, after: Tensors) -> float:
         if not difference <= (allowed := _tolerance(reference)):
             raise PrepareError(
                 f"Preparing the model changed its output '{name}' by {difference:.1e} of its largest value; at most "
-                f"{allowed:.0e} is allowed. This is a bug in onnxq, unless the model draws random numbers: please report it."
+                f"{allowed:.0e} is allowed. This is a bug in onnxq, unless the model draws random numbers."
             )
         worst = max(worst, difference)
     return worst
