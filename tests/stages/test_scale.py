@@ -14,9 +14,8 @@ from onnxq.catalog.calibrators.percentile import Percentile
 from onnxq.catalog.formats.int8 import INT8
 from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.plan import Decision, Plan
-from onnxq.core.spec import PerAxis, PerBlock, PerTensor, Spec
+from onnxq.core.spec import PerAxis, PerTensor, Spec
 from onnxq.core.statistics import Statistics, TensorStatistics
-from onnxq.errors import PlanError
 from onnxq.stages.scale import DEAD, FLOOR, scale
 
 FORMATS = {"int8": INT8}
@@ -160,15 +159,3 @@ def test_a_dead_tensor_lives_on_the_scale_of_its_tie():
 
 def test_scales_come_in_the_order_of_the_plan():
     assert list(activations({"b": [1], "a": [2], "c": [3]}, ties=(("c", "a"),))) == ["b", "a", "c"]
-
-
-@pytest.mark.parametrize("axis", [2, -3])
-def test_an_axis_that_the_weight_does_not_have(axis):
-    message = rf"^The plan cuts input 1 of 'n' \(tensor 'w'\) along axis {axis}, but the weight has shape \(2, 3\)\.$"
-    with pytest.raises(PlanError, match=message):
-        weight_scale(np.ones((2, 3), np.float32), per_axis(axis))
-
-
-def test_blocks_are_refused():
-    with pytest.raises(PlanError, match=r"into blocks, which 'int8' does not support\.$"):
-        weight_scale(np.ones((2, 4), np.float32), Spec("int8", PerBlock(1, 2), "weight"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -33,6 +34,11 @@ class Decision:
     reason: str
     source: str
     op: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The reason without the names in it, the same for all that share it."""
+        return re.sub(r"'[^']*'", "…", self.reason)
 
     def to_json(self) -> dict[str, object]:
         """The decision as plain data."""
@@ -96,6 +102,11 @@ class Plan:
     def refused(self) -> tuple[Decision, ...]:
         """The decisions that leave their edge in float."""
         return tuple(d for d in self.decisions if not d.spec)
+
+    @cached_property
+    def first_refusals(self) -> Mapping[str, Decision]:
+        """For each node of which some edge stays in float, the first such decision."""
+        return {decision.site.node: decision for decision in reversed(self.refused)}
 
     @cached_property
     def activations(self) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -70,11 +69,10 @@ class Report:
             for op, nodes in _by_op(view.nodes).items()
             if any(node.name in readers for node in nodes)
         }
-        first = {decision.site.node: decision for decision in reversed(plan.refused)}
         refused: dict[tuple[str, str], list[str]] = {}
         for node in view.nodes:
-            if node.name in first and node.name not in readers:
-                refused.setdefault((node.op, _without_names(first[node.name].reason)), []).append(node.name)
+            if node.name in plan.first_refusals and node.name not in readers:
+                refused.setdefault((node.op, plan.first_refusals[node.name].kind), []).append(node.name)
         ranked = sorted(refused.items(), key=lambda item: -len(item[1]))
         return Report(
             quantized=quantized,
@@ -88,10 +86,6 @@ class Report:
         data = asdict(self)
         data["refused"] = [{"op": op, "reason": reason, "nodes": nodes} for (op, reason), nodes in self.refused.items()]
         return data
-
-
-def _without_names(sentence: str) -> str:
-    return re.sub(r"'[^']*'", "…", sentence)
 
 
 def _by_op(nodes: Iterable[Node]) -> dict[str, list[Node]]:

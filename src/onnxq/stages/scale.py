@@ -7,15 +7,13 @@ from functools import reduce
 
 import numpy as np
 
-from onnxq.core.batch import Array
 from onnxq.core.calibrator import Calibrator
 from onnxq.core.format import Format
 from onnxq.core.graph import GraphView, Site
 from onnxq.core.plan import Plan
 from onnxq.core.scales import QuantParams, Scales
-from onnxq.core.spec import PerAxis, PerBlock, PerTensor, Spec
+from onnxq.core.spec import PerAxis, Spec
 from onnxq.core.statistics import Statistics, TensorStatistics
-from onnxq.errors import PlanError
 
 DEAD = 1.0
 """The scale of values that were all zero: any would do, and this one can neither overflow nor underflow."""
@@ -72,29 +70,14 @@ def activation_params(
 def weight_params(
     site: Site, view: GraphView, spec: Spec, formats: Mapping[str, Format], calibrator: Calibrator
 ) -> QuantParams:
-    """The parameters of a weight, one scale per tensor or per slice along an axis.
-
-    Raises:
-        PlanError: the spec's axis is none of the weight's, or it asks for blocks.
-    """
+    """The parameters of a weight, one scale per tensor or per slice along an axis."""
     weight, stored = view.constants[site.tensor], formats[spec.format]
-    slices = _slices(weight, spec, site)
+    cut = spec.granularity
+    slices = list(np.moveaxis(weight, cut.axis, 0)) if isinstance(cut, PerAxis) else [weight]
     measure = TensorStatistics.empty().observe if calibrator.reads_histogram else TensorStatistics.extremes
     found = [stored.scale(calibrator.choose(measure(part), stored)) for part in slices]
-    shape = () if isinstance(spec.granularity, PerTensor) else (len(slices),)
+    shape = (len(slices),) if isinstance(cut, PerAxis) else ()
     return _params(found, shape, spec, f"weight, {calibrator.name}")
-
-
-def _slices(weight: Array, spec: Spec, site: Site) -> list[Array]:
-    match spec.granularity:
-        case PerTensor():
-            return [weight]
-        case PerAxis(axis) if -weight.ndim <= axis < weight.ndim:
-            return list(np.moveaxis(weight, axis, 0))
-        case PerAxis(axis):
-            raise PlanError(f"The plan cuts {site} along axis {axis}, but the weight has shape {weight.shape}.")
-        case PerBlock():
-            raise PlanError(f"The plan cuts {site} into blocks, which '{spec.format}' does not support.")
 
 
 def _params(found: list[float], shape: tuple[int, ...], spec: Spec, source: str) -> QuantParams:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable
 
-from onnxq.core.graph import GraphView
+from onnxq.core.graph import GraphView, Site
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Selector
+from onnxq.core.spec import PerAxis, PerBlock, Spec
 from onnxq.core.target import Target
 from onnxq.errors import ModelError, PlanError
 from onnxq.stages.plan.place import place
@@ -36,7 +38,7 @@ def check_plan(made: Plan, view: GraphView, formats: Container[str]) -> None:
     """Checks a plan that somebody else made.
 
     Raises:
-        PlanError: it names an unknown format.
+        PlanError: it names an unknown format, or cuts a weight along an axis that it does not have, or into blocks.
         ModelError: it quantizes nothing, or the model is quantized already.
     """
     refuse_quantized(view)
@@ -44,6 +46,21 @@ def check_plan(made: Plan, view: GraphView, formats: Container[str]) -> None:
     for decision in made.quantized:
         if decision.spec and decision.spec.format not in formats:
             raise PlanError(f"The plan stores {decision.site} as '{decision.spec.format}', which is no known format.")
+    for site, spec in made.weights:
+        check_cut(site, spec, view.constants[site.tensor].shape)
+
+
+def check_cut(site: Site, spec: Spec, shape: tuple[int, ...]) -> None:
+    """Checks that a weight of `shape` can be cut as `spec` says.
+
+    Raises:
+        PlanError: it cannot.
+    """
+    match spec.granularity:
+        case PerAxis(axis) if not -len(shape) <= axis < len(shape):
+            raise PlanError(f"The plan cuts {site} along axis {axis}, but the weight has shape {shape}.")
+        case PerBlock():
+            raise PlanError(f"The plan cuts {site} into blocks, which '{spec.format}' does not support.")
 
 
 def refuse_quantized(view: GraphView) -> None:
@@ -69,12 +86,8 @@ def check_not_empty(made: Plan) -> None:
     """
     if made.quantized:
         return
-    counts: dict[str, int] = {}
-    for decision in made.refused:
-        text = f"{decision.op}: {decision.reason}"
-        counts[text] = counts.get(text, 0) + 1
-    commonest = sorted(counts.items(), key=lambda item: -item[1])[:5]
-    listed = "".join(f"\n  {count} x {text}" for text, count in commonest)
+    counts = Counter(f"{decision.op}: {decision.kind}" for decision in made.first_refusals.values())
+    listed = "".join(f"\n  {count} x {text}" for text, count in counts.most_common(5))
     raise ModelError(
         "Nothing in this model can be quantized, so there is nothing to write. Commonest reasons:"
         f"{listed or ' it has no nodes with float inputs.'}"
