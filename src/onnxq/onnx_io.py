@@ -46,7 +46,7 @@ def check_output(source: Path | None, target: Path) -> None:
     """Refuses an output path before any work is done.
 
     Raises:
-        OutputError: `target` is the input itself, a folder, or in a folder that cannot be written.
+        OutputError: `target` is the input itself, a folder, a device, read-only, or in a folder that cannot be written.
     """
     if source is not None and target.exists() and source.exists() and target.samefile(source):
         raise OutputError(
@@ -54,18 +54,23 @@ def check_output(source: Path | None, target: Path) -> None:
         )
     if target.is_dir():
         raise OutputError(f"The output '{target}' is a folder. Give a file name.")
+    if target.exists() and not target.is_file():
+        raise OutputError(f"The output '{target}' is a device or a pipe. Give the name of a file.")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise OutputError(f"The output '{target}' is there and must not be written to. Choose another name.")
     if not target.parent.is_dir():
         raise OutputError(f"The folder '{target.parent}' of the output does not exist. Create it first.")
     if not os.access(target.parent, os.W_OK):
         raise OutputError(f"The folder '{target.parent}' of the output cannot be written.")
 
 
-def save(model: onnx.ModelProto, target: Path) -> None:
-    """Writes a model in one step; weights beyond protobuf's limit go to `target`.data.
+def save(model: onnx.ModelProto, path: str | Path) -> None:
+    """Writes a model in one step; weights beyond protobuf's limit go to `path`.data.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
+    target = Path(path)
     try:
         content = _serialized(model)
         if content is not None and len(content) <= PROTOBUF_LIMIT:
@@ -97,6 +102,7 @@ def write(target: Path, content: bytes) -> None:
 
     On Linux the new file has no name until it is complete, so that not even SIGKILL leaves one behind.
     """
+    target = target.resolve()  # what a link points to is replaced, not the link
     named = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         nameless = os.open(target.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)

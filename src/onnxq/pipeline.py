@@ -14,17 +14,17 @@ from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.catalog.formats import FORMATS
 from onnxq.catalog.metrics import METRICS
 from onnxq.catalog.targets import TARGETS
-from onnxq.core.batch import Tensors
+from onnxq.core.batch import Batch, Tensors
 from onnxq.core.calibrator import Calibrator
 from onnxq.core.graph import GraphView
 from onnxq.core.observer import Clock, Observer, Silent
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
-from onnxq.core.report import Report
+from onnxq.core.report import Fidelity, Report
 from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
 from onnxq.core.target import Target
-from onnxq.errors import ModelError, RuntimeFailure
+from onnxq.errors import DataError, ModelError, RecipeError, RuntimeFailure
 from onnxq.runtimes import onnxruntime
 from onnxq.stages.calibrate import calibrate
 from onnxq.stages.calibrate.sources import Source, counted, first, source
@@ -39,7 +39,7 @@ Model = onnx.ModelProto | str | Path
 Data = str | Path | Tensors | Iterable[Tensors]
 """An npz file, arrays with samples on the first axis, or feed dicts."""
 
-BY_NAME = {stored.name: stored for stored in FORMATS}
+FORMATS_BY_NAME = {stored.name: stored for stored in FORMATS}
 
 CHECKED = 64
 """Calibration samples that fidelity is measured on when there are no evaluation data."""
@@ -104,17 +104,16 @@ def quantize(
         taps = onnxruntime.Session(subject.prepared.model, made.activations)
         statistics = calibrate(taps, counted(samples.batches(), len(samples), clock.observer), made.activations)
     with clock.stage("scale"):
-        scales = scale(made, subject.view, statistics, BY_NAME, calibrators)
+        scales = scale(made, subject.view, statistics, FORMATS_BY_NAME, calibrators)
     with clock.stage("rewrite"):
         sites = [decision.site for decision in made.quantized]
-        written = rewrite(subject.prepared.model, subject.view, scales, sites, BY_NAME)
+        written = rewrite(subject.prepared.model, subject.view, scales, sites, FORMATS_BY_NAME)
     with clock.stage("verify"):
         check_structure(Written(onnx_io.view(written), made, subject.view))
         check_model(written, beside=given)
-        models = onnxruntime.Session(given), onnxruntime.Session(written, as_written=True)
         batches = samples.some(CHECKED, recipe.seed) if held_out is None else held_out.batches()
         total = min(CHECKED, len(samples)) if held_out is None else len(held_out)
-        measured = fidelity(*models, counted(batches, total, clock.observer), METRICS)
+        measured = _fidelity(given, written, counted(batches, total, clock.observer), recipe)
     report = Report.of(
         subject.view,
         made,
@@ -137,7 +136,11 @@ def load(model: Model) -> onnx.ModelProto:
     Raises:
         ModelError: it cannot be read.
     """
-    return model if isinstance(model, onnx.ModelProto) else onnx_io.load(Path(model))
+    if isinstance(model, onnx.ModelProto):
+        return model
+    if not isinstance(model, str | Path):
+        raise ModelError(f"A model is a path or an onnx.ModelProto. Got {type(model).__name__}.")
+    return onnx_io.load(Path(model))
 
 
 def read(given: onnx.ModelProto, recipe: Recipe) -> Subject:
@@ -161,12 +164,12 @@ def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -
         ModelError: nothing can be quantized.
     """
     if given is None:
-        return make_plan(subject.view, subject.target, recipe.skip)
-    text = given if isinstance(given, str) else given.to_json()
+        return make_plan(subject.view, subject.target, recipe.selectors)
+    text = given.to_json() if isinstance(given, Plan) else given
     made = Plan.from_json(text, subject.view)  # checks it against the graph
-    for selector in recipe.skip:
+    for selector in recipe.selectors:
         made = made.without(selector.select(subject.view.nodes))
-    check_plan(made, subject.view, BY_NAME)
+    check_plan(made, subject.view, subject.target, FORMATS_BY_NAME)
     return made
 
 
@@ -175,6 +178,8 @@ def _sources(
 ) -> tuple[Source, Source | None]:
     """What to calibrate with, and what to measure fidelity on if not the same."""
     inputs = onnx_io.inputs(given)
+    if recipe.labels and evaluation is None:
+        raise RecipeError(f"There is no evaluation data to find the labels '{recipe.labels}' in. Give some.")
     samples = source(calib, inputs, recipe.batch_size)
     return samples, None if evaluation is None else source(evaluation, inputs, recipe.batch_size, recipe.labels)
 
@@ -184,6 +189,13 @@ def _run_original(given: onnx.ModelProto, feeds: Tensors) -> Tensors:
         return onnxruntime.run(given, feeds)
     except RuntimeFailure as cause:
         raise ModelError(f"The model cannot be run, so it cannot be calibrated. {cause}") from cause
+
+
+def _fidelity(given: onnx.ModelProto, written: onnx.ModelProto, batches: Iterable[Batch], recipe: Recipe) -> Fidelity:
+    measured = fidelity(onnxruntime.Session(given), onnxruntime.Session(written, as_written=True), batches, METRICS)
+    if recipe.labels and not measured.baselines:
+        raise DataError(f"The labels '{recipe.labels}' fit no output: none has a score per sample for each class.")
+    return measured
 
 
 def _calibrator(name: str, recipe: Recipe) -> Calibrator:

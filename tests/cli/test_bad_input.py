@@ -429,7 +429,7 @@ def test_ties_of_unknown_tensors_are_refused(refuses_plan):
 def test_an_axis_that_the_weight_lacks_is_refused_with_its_shape(refuses_plan):
     refuses_plan(
         lambda plan: decision(plan, op="Conv", role="weight")["spec"].update(axis=4),
-        r"cuts input 1 of '/stem/stem\.0/Conv' .* along axis 4, but the weight has shape \(\d+, 1, 3, 3\)",
+        r"input 1 of '/stem/stem\.0/Conv' .* a weight of shape \(\d+, 1, 3, 3\) is cut per tensor or along axis 0",
     )
 
 
@@ -440,7 +440,7 @@ def test_an_activation_has_one_scale(refuses_plan):
 def test_blocks_are_refused_where_the_format_has_none(refuses_plan):
     refuses_plan(
         lambda plan: decision(plan, op="Conv", role="weight")["spec"].update(axis=0, block_size=4),
-        "into blocks, which 'int8'",
+        "is cut per tensor or along axis 0 there, not as int8 per 4",
     )
 
 

@@ -61,6 +61,8 @@ def few_channels(scene: Scene, node: Node) -> str | None:
         return None
     group, kernel = node.integer("group", 1), weight.shape[2:]
     outputs, inputs = weight.shape[0], weight.shape[1] * group
+    if node.op == "ConvTranspose":  # (in_channels, out_channels / group, *kernel)
+        outputs, inputs = weight.shape[1] * group, weight.shape[0]
     if min(outputs, inputs) >= ALIGNMENT:
         return None
     square = len(set(kernel)) == 1
@@ -97,14 +99,19 @@ def run_time_weight(scene: Scene, node: Node) -> str | None:
 
 
 def no_short_attention(scene: Scene, node: Node) -> str | None:
-    """Of the products of two activations, only those of a short attention have an INT8 kernel."""
-    scores = _attention_scores(scene, node)
+    """Of the products of two activations, only both of a short attention have an INT8 kernel, and only at once."""
+    scores, products = _attention(scene, node)
     if scores is None:
         return "both operands are computed at run time, and it is no part of an attention"
     longest = max((size or 0 for size in (scene.view.shapes.get(scores) or ())[-2:]), default=0)
     if longest == 0:
         return "it is part of an attention whose sequence length is known at run time only"
-    return f"it is part of an attention over {longest} places, more than {LONGEST}" if longest > LONGEST else None
+    if longest > LONGEST:
+        return f"it is part of an attention over {longest} places, more than {LONGEST}"
+    for other in products:
+        if other != node and (other.name in scene.skipped or thin_product(scene, other)):
+            return f"the other product of its attention, '{other.name}', stays in float"
+    return None
 
 
 def splits(scene: Scene, node: Node) -> bool:
@@ -130,7 +137,7 @@ def float_source(scene: Scene, node: Node) -> str | None:
     for tensor in scene.view.variable_inputs(node):
         for origin in origins(scene, tensor):
             producer = scene.view.producers.get(origin)
-            if origin in scene.quantized or (producer and producer.name in scene.heads):
+            if origin in scene.quantized or (producer and scene.heads.get(producer.name) in scene.readers):
                 return None
     return "nothing in front of it writes INT8"
 
@@ -150,7 +157,9 @@ def graph_output(scene: Scene, node: Node) -> str | None:
 def no_convolution(scene: Scene, node: Node) -> str | None:
     """Only a convolution can write its result as INT8 for a normalization."""
     producer = scene.view.producers.get(node.inputs[0])
-    return None if producer and producer.op in ("Conv", "ConvTranspose") else "no convolution writes its input"
+    if producer and producer.op in ("Conv", "ConvTranspose") and producer.name in scene.readers:
+        return None
+    return "no INT8 convolution writes its input"
 
 
 def no_pair_yet(scene: Scene, site: Site) -> str | None:
@@ -168,21 +177,42 @@ def _pointwise_results(scene: Scene, tensor: str, *further: str) -> Iterator[str
     return _reachable(tensor, onwards)
 
 
-def _attention_scores(scene: Scene, node: Node) -> str | None:
-    """The scores that the product `node` computes, or the softmax of them that it reads; None if neither."""
+def _attention(scene: Scene, node: Node) -> tuple[str | None, list[Node]]:
+    """The scores of the attention that the product `node` belongs to, and its products; (None, []) if there is none.
+
+    An attention is product -> pointwise operators -> Softmax -> product, with copies anywhere.
+    """
     view = scene.view
-    made = _pointwise_results(scene, node.outputs[0], "Where", "Cast")
-    if any(reader.op == "Softmax" for tensor in made for reader in view.consumers(tensor)):
-        return node.outputs[0]
-    for origin in origins(scene, node.inputs[0]):
-        maker = view.producers.get(origin)
-        if maker and maker.op == "Softmax":
-            return origin
-    return None
+    upwards = [view.producers.get(origin) for origin in origins(scene, node.inputs[0])]
+    softmax = next((maker for maker in upwards if maker and maker.op == "Softmax"), None)
+    first = next(_products_above(scene, softmax.inputs[0]), None) if softmax else node
+    if first is None:
+        return (softmax.outputs[0], [node]) if softmax else (None, [])
+    made = list(_pointwise_results(scene, first.outputs[0], "Where", "Cast"))
+    weights = [reader for tensor in made for reader in view.consumers(tensor) if reader.op == "Softmax"]
+    if not weights:
+        return None, []
+    copies = [copy for reader in weights for copy in destinations(scene, reader.outputs[0])]
+    second = [reader for copy in copies for reader in view.consumers(copy) if reader.op == "MatMul"]
+    return first.outputs[0], [first, *second]
+
+
+def _products_above(scene: Scene, tensor: str) -> Iterator[Node]:
+    """The matrix products of two activations that pointwise operators and copies make `tensor` of."""
+    steps = scene.target.pointwise | scene.target.commuting | {"Where", "Cast"}
+
+    def sources(at: str) -> Iterable[str]:
+        maker = scene.view.producers.get(at)
+        return scene.view.variable_inputs(maker) if maker and maker.op in steps else ()
+
+    for at in _reachable(tensor, sources):
+        maker = scene.view.producers.get(at)
+        if maker and maker.op == "MatMul" and len(scene.view.variable_inputs(maker)) == 2:
+            yield maker
 
 
 def _product_shape(view: GraphView, node: Node) -> tuple[int | None, int | None, int | None]:
-    """(rows, inner, columns) of a MatMul or Gemm; rows of all batches together, None where unknown."""
+    """(rows, inner, columns) of a MatMul or Gemm, None where unknown. Batches count as rows if they share the right."""
     left, right = (_shape(view, tensor) for tensor in node.inputs[:2])
     flip_left, flip_right = node.integer("transA", 0), node.integer("transB", 0)
     inner = columns = rows = None
@@ -191,9 +221,13 @@ def _product_shape(view: GraphView, node: Node) -> tuple[int | None, int | None,
         inner, columns = (right[-2], right[-1]) if len(right) > 1 else (right[0], 1)
     if left:
         left = left[::-1] if flip_left else left
-        known = [size for size in left[:-1] if size is not None]
-        rows = math.prod(known) if len(known) == len(left) - 1 else None
+        rows = _product(left[:-1] if right is None or len(right) < 3 else left[-2:-1])  # of one product of a batch
     return rows, inner, columns
+
+
+def _product(sizes: Iterable[int | None]) -> int | None:
+    known = tuple(sizes)
+    return None if None in known else math.prod(size or 0 for size in known)
 
 
 def _shape(view: GraphView, tensor: str) -> Shape | None:

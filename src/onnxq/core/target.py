@@ -22,12 +22,16 @@ class Scene:
         heads: for each node that a kernel absorbs, the name of the weighted node that the kernel is built around;
             a weighted node is its own head.
         quantized: tensors that have a Q/DQ pair so far.
+        readers: nodes that read INT8 so far.
+        skipped: nodes that stay in float on request.
     """
 
     view: GraphView
     target: Target
     heads: Mapping[str, str]
     quantized: frozenset[str]
+    readers: frozenset[str] = frozenset()
+    skipped: frozenset[str] = frozenset()
 
 
 Condition = Callable[[Scene, Node], str | None]

@@ -93,7 +93,7 @@ TENSORRT = Target(
             weights=(Weight(1, _matmul_columns), Weight(0, _per_tensor)),
             without_weight=(no_short_attention,),
             unless=(thin_product,),
-            why="a matrix product reads INT8 activations and weights; one scale per column of a 2-D right operand",
+            why="a matrix product reads both operands as INT8; a 2-D weight has one scale per output column",
             source="guide, placement of Q/DQ; guide 8.x, 7.1.3; ModelOpt find_nodes_from_{matmul,mha}_to_exclude",
         ),
         *(

@@ -64,4 +64,6 @@ def split_labels(arrays: Tensors, name: str | None, inputs: Sequence[InputSpec])
         raise DataError(
             f"The labels '{name}' must be whole numbers of shape (samples,). Got {labels.dtype} {labels.shape}."
         )
+    if labels.size and labels.min() < 0:
+        raise DataError(f"The labels '{name}' are class numbers from 0 on. Got {labels.min()}.")
     return {n: a for n, a in arrays.items() if n != name}, labels

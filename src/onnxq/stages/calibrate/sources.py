@@ -154,6 +154,8 @@ def source(
     """
     if isinstance(data, str | Path):
         data = read_npz(Path(data))
+    if not isinstance(data, Iterable):
+        raise DataError(f"Data are an npz file, arrays by input name, or feed dicts. Got {type(data).__name__}.")
     if not isinstance(data, Mapping):
         return FeedSource(data, inputs)
     arrays, classes = split_labels(as_arrays(data), labels, inputs)

@@ -63,7 +63,8 @@ class _Board:
 
     @property
     def scene(self) -> Scene:
-        return Scene(self.view, self.target, self.heads, frozenset(self.quantized))
+        quantized, readers = frozenset(self.quantized), frozenset(self.readers)
+        return Scene(self.view, self.target, self.heads, quantized, readers, self.skipped)
 
     def decide(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:
@@ -167,7 +168,9 @@ def _float(board: _Board, node: Node) -> Iterator[Decision]:
     if index is None or board.view.is_constant(node.inputs[index]):
         return
     head = board.heads.get(node.name)
-    if node.domain:
+    if skipped := _skip(board, node):
+        reason = skipped
+    elif node.domain:
         reason = f"the domain '{node.domain}' is not ONNX's, so its INT8 behaviour is unknown"
     elif head:
         reason = f"it is fused into the kernel of '{head}'"
