@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-INSTALLS = ("make ", "pip install", "git clone", "cd onnxq")  # the test environment is what they lead to
+INSTALLS = ("make ", "pip install", "git clone", "cd onnxq", "source ")  # the test environment is what they lead to
 
 
 @pytest.fixture

@@ -279,3 +279,33 @@ class TestEveryNodeSaysWhy:
     def test_a_quantized_model_is_refused(self) -> None:
         with pytest.raises(ModelError, match=r"quantized already.*QuantizeLinear 'q'"):
             plan(sketch("q = QuantizeLinear(x, s[1])\nc = Conv(q, w[16,16,3,3])"), TENSORRT)
+
+
+class TestWhatDependsOnAnother:
+    """A node is quantized only where what it relies on is."""
+
+    def test_attention_is_quantized_as_a_whole(self) -> None:
+        thin = {"q": (1, 8, 64, 8), "k": (1, 8, 8, 64), "v": (1, 8, 64, 32), "s": (1, 8, 64, 64), "p": (1, 8, 64, 64)}
+        assert "inner dimension of 8" in reason(sketch(ATTENTION, thin), "s")
+        assert "the other product of its attention, 's', stays in float" in reason(sketch(ATTENTION, thin), "o")
+
+    def test_skipping_one_product_of_an_attention_skips_both(self) -> None:
+        view = sketch(f"{ATTENTION}\nc = Conv(x, w[16,16,3,3])", {"s": (1, 4, 64, 64), "p": (1, 4, 64, 64)})
+        made = plan(view, TENSORRT, [Selector("o")])
+        assert made.activations == ("x",)
+        assert "'o', stays in float" in decision(made, "s").reason
+
+    def test_one_row_of_each_batch_is_a_vector(self) -> None:
+        shapes: dict[str, Shape] = {"q": (1, 8, 1, 64), "k": (1, 8, 64, 128), "s": (1, 8, 1, 128), "p": (1, 8, 1, 128)}
+        assert "matrix with a vector" in reason(sketch(ATTENTION, shapes), "s")
+
+    @pytest.mark.parametrize("op", ["AveragePool", "LayerNormalization"])
+    def test_a_convolution_in_float_writes_no_int8(self, op: str) -> None:
+        scale = ", s[16]" if op == "LayerNormalization" else ""
+        view = sketch(f"c = Conv(x, w[16,16,3,3])\ny = {op}(c{scale})\nd = Conv(y, v[16,16,3,3])")
+        made = plan(view, TENSORRT, [Selector("c")])
+        assert made.activations == ("y",)
+
+    def test_a_skipped_node_says_so_whatever_its_operator(self) -> None:
+        made = plan(sketch("c = Conv(x, w[16,16,3,3])\nr = Relu(c)"), TENSORRT, [Selector("op:Relu")])
+        assert decision(made, "r").reason == "skipped on request"

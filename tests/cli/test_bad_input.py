@@ -223,7 +223,9 @@ def test_an_unknown_target_is_refused_with_those_that_exist(desk):
 
 @pytest.mark.parametrize("percentile", ["0", "-1", "100.1", "nan", "inf"])
 def test_a_percentile_out_of_range_is_refused(desk, percentile):
-    desk.refuses_to_quantize(r"percentile must lie in \(0, 100\]", options=["--percentile", percentile])
+    desk.refuses_to_quantize(
+        r"percentile must lie in \(0, 100\]", options=["--calibrator", "percentile", "--percentile", percentile]
+    )
 
 
 def test_a_percentile_that_is_no_number_is_refused(desk):

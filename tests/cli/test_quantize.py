@@ -153,7 +153,9 @@ def test_each_calibrator_works_and_is_not_another(desk, option, distinct):
 
 
 def test_the_percentile_is_that_of_the_calibrator_of_this_name(desk):
-    assert desk.quantize("--percentile", "90") == desk.quantize()
+    desk.refuses_to_quantize(
+        "--percentile does nothing without --calibrator percentile", options=["--percentile", "90"]
+    )
     assert desk.quantize("--calibrator", "percentile", "--percentile", "90") != desk.quantize(
         "--calibrator", "percentile"
     )

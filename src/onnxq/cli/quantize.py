@@ -12,7 +12,7 @@ from onnxq.cli.options import add_model, selectors
 from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.progress import Bar
 from onnxq.core.recipe import Recipe
-from onnxq.errors import PlanError
+from onnxq.errors import PlanError, RecipeError
 from onnxq.pipeline import quantize
 from onnxq.reports.json import report_json
 from onnxq.reports.text import summary
@@ -38,12 +38,13 @@ def add_command(commands: Any) -> None:
     how.add_argument(
         "--weight-calibrator", default=Recipe.weight_calibrator, metavar="NAME", help="default: %(default)s"
     )
-    how.add_argument("--percentile", type=float, default=Recipe.percentile, metavar="P", help="default: %(default)s")
+    how.add_argument("--percentile", type=float, metavar="P", help=f"for that calibrator; default: {Recipe.percentile}")
     how.add_argument("--plan", type=Path, metavar="FILE", help="obey a plan that `onnxq plan --json` wrote")
     output = command.add_argument_group("output")
-    output.add_argument("--json", action="store_true", help="print the report as JSON")
-    output.add_argument("-q", "--quiet", action="store_true", help="print errors only")
-    output.add_argument("-v", "--verbose", action="store_true", help="name every node that stays in float")
+    talk = output.add_mutually_exclusive_group()
+    talk.add_argument("--json", action="store_true", help="print the report as JSON")
+    talk.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    talk.add_argument("-v", "--verbose", action="store_true", help="name every node that stays in float")
     command.set_defaults(run=run)
 
 
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
         target=options.target,
         calibrator=options.calibrator,
         weight_calibrator=options.weight_calibrator,
-        percentile=options.percentile,
+        percentile=_percentile(options),
         skip=selectors(options),
         batch_size=options.batch_size,
         labels=options.labels,
@@ -70,6 +71,14 @@ def run(options: argparse.Namespace) -> None:
         print(report_json(result.report))
     elif not options.quiet:
         console(WIDE if options.verbose else NARROW).print(summary(result.report, options.verbose))
+
+
+def _percentile(options: argparse.Namespace) -> float:
+    if options.percentile is None:
+        return Recipe.percentile
+    if "percentile" not in (options.calibrator, options.weight_calibrator):
+        raise RecipeError("--percentile does nothing without --calibrator percentile. Give both.")
+    return float(options.percentile)
 
 
 def _read_plan(path: Path) -> str:
