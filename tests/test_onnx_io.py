@@ -407,7 +407,6 @@ class TestView:
         view = onnx_io.view(model)
         assert {"deep", "out", "x", "k"} <= view.captured
         assert "only" not in view.captured
-        assert not view.is_private("deep")
 
     def test_a_body_is_no_attribute_value(self):
         body = "<then_branch = a () => (float[4] p) { p = Exp(x) }, else_branch = b () => (float[4] q) { q = Neg(x) }>"

@@ -41,18 +41,6 @@ def test_consumers_come_once_per_edge():
     assert list(VIEW.consumers("y")) == []
 
 
-@pytest.mark.parametrize(
-    ("tensor", "private"), [("u", True), ("t", False), ("y", False), ("v", False), ("x", False), ("w", False)]
-)
-def test_a_tensor_is_private_if_exactly_one_edge_and_nothing_else_reads_it(tensor, private):
-    assert VIEW.is_private(tensor) == private
-
-
-def test_a_tensor_with_one_reader_is_not_private_if_it_is_returned_or_captured():
-    assert not replace(VIEW, outputs=("y", "u")).is_private("u")
-    assert not replace(VIEW, captured=frozenset(("u",))).is_private("u")
-
-
 def test_constants_and_omitted_inputs_are_not_variable():
     assert VIEW.is_constant("w")
     assert [VIEW.variable_inputs(node) for node in VIEW.nodes] == [("x",), ("t", "t"), ("t",), ("u",)]

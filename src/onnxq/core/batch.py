@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Tensors = Mapping[str, Array]
+Run = Callable[[Tensors], Tensors]
+"""A model as a stage sees it: feeds -> outputs."""
 
 
 @dataclass(frozen=True)

@@ -104,10 +104,6 @@ class GraphView:
         """The numpy dtype name of `tensor`, None where unknown."""
         return self.constants[tensor].dtype.name if tensor in self.constants else self.dtypes.get(tensor)
 
-    def is_private(self, tensor: str) -> bool:
-        """Whether exactly one edge reads `tensor`: a kernel that computes it need not store it."""
-        return len(self.sites.get(tensor, ())) == 1 and tensor not in self.outputs and tensor not in self.captured
-
     def variable_inputs(self, node: Node) -> tuple[str, ...]:
         """The inputs of `node` that are computed at run time."""
         return tuple(tensor for tensor in node.inputs if tensor and not self.is_constant(tensor))

@@ -36,10 +36,6 @@ class QuantParams:
         shape[self.spec.granularity.axis] = -1
         return self.scale.reshape(shape)
 
-    def to_json(self) -> dict[str, object]:
-        """The parameters as plain data."""
-        return {"scale": self.scale.tolist(), "spec": self.spec.to_json(), "source": self.source}
-
 
 @dataclass(frozen=True)
 class Scales:
@@ -52,12 +48,3 @@ class Scales:
         """Tensors of which some scale is a floor, with the number of such scales."""
         yield from ((tensor, p.floored) for tensor, p in self.activations.items() if p.floored)
         yield from ((site.tensor, p.floored) for site, p in self.weights.items() if p.floored)
-
-    def to_json(self) -> dict[str, object]:
-        """The scales as plain data."""
-        return {
-            "activations": {tensor: p.to_json() for tensor, p in self.activations.items()},
-            "weights": [
-                {"tensor": s.tensor, "node": s.node, "input": s.index, **p.to_json()} for s, p in self.weights.items()
-            ],
-        }

@@ -84,7 +84,7 @@ SINGLE = "Activations have one scale"
 DONE = "What the plan quantizes is quantized"
 ONLY = "Nothing else is, so no fused chain is cut"
 JOINED = "A residual join has one quantized operand"
-FACE = "Inputs and outputs stay as they are"
+FACE = "Inputs and outputs are those of the prepared model"
 
 AGAIN = (
     Node("q2", "QuantizeLinear", ("x", "x_scale", "x_zero"), ("x_q2",)),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from onnxq.core.batch import Batch, Tensors
+from onnxq.core.batch import Batch, Run
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.errors import DataError
-
-Run = Callable[[Tensors], Tensors]
 
 
 def calibrate(run: Run, batches: Iterable[Batch], tensors: Sequence[str]) -> Statistics:

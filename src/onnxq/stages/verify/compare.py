@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Container, Iterable
 
 import numpy as np
 
-from onnxq.core.batch import Array, Batch, Tensors, is_real
+from onnxq.core.batch import Array, Batch, Run, Tensors, is_real
 from onnxq.core.metric import Metric, Sums
 from onnxq.core.report import Fidelity
 from onnxq.errors import DataError, PrepareError
-
-Run = Callable[[Tensors], Tensors]
 
 TOLERANCE = 1e-4
 """The largest difference that preparation may make, relative to the largest value of the output.

@@ -148,5 +148,5 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("What the plan quantizes is quantized", "plan", _missing),
     Invariant("Nothing else is, so no fused chain is cut", "plan; TensorRT guide", _unplanned),
     Invariant("A residual join has one quantized operand", "TensorRT guide, residual connections", _double_joins),
-    Invariant("Inputs and outputs stay as they are", "onnxq", _changed_interface),
+    Invariant("Inputs and outputs are those of the prepared model", "onnxq", _changed_interface),
 )
