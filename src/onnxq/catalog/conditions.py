@@ -11,6 +11,9 @@ from onnxq.core.target import Scene
 ALIGNMENT = 16
 """Channels that an INT8 tensor-core kernel reads at once."""
 
+MASKING = frozenset(("Where", "Cast"))
+"""What may stand between the scores of an attention and their softmax, beside pointwise operators and copies."""
+
 LONGEST = 512
 """Places that a fused INT8 attention kernel reaches."""
 
@@ -167,9 +170,9 @@ def no_pair_yet(scene: Scene, site: Site) -> str | None:
     return None if site.tensor in scene.quantized else "nothing else reads this operand as INT8"
 
 
-def _pointwise_results(scene: Scene, tensor: str, *further: str) -> Iterator[str]:
+def _pointwise_results(scene: Scene, tensor: str, further: frozenset[str] = frozenset()) -> Iterator[str]:
     """The tensors that pointwise, commuting and `further` operators make of `tensor`, itself included."""
-    steps = scene.target.pointwise | scene.target.commuting | set(further)
+    steps = scene.target.pointwise | scene.target.commuting | further
 
     def onwards(at: str) -> Iterable[str]:
         return (output for reader in scene.view.consumers(at) if reader.op in steps for output in reader.outputs)
@@ -188,7 +191,7 @@ def _attention(scene: Scene, node: Node) -> tuple[str | None, list[Node]]:
     first = next(_products_above(scene, softmax.inputs[0]), None) if softmax else node
     if first is None:
         return (softmax.outputs[0], [node]) if softmax else (None, [])
-    made = list(_pointwise_results(scene, first.outputs[0], "Where", "Cast"))
+    made = list(_pointwise_results(scene, first.outputs[0], MASKING))
     weights = [reader for tensor in made for reader in view.consumers(tensor) if reader.op == "Softmax"]
     if not weights:
         return None, []
@@ -199,7 +202,7 @@ def _attention(scene: Scene, node: Node) -> tuple[str | None, list[Node]]:
 
 def _products_above(scene: Scene, tensor: str) -> Iterator[Node]:
     """The matrix products of two activations that pointwise operators and copies make `tensor` of."""
-    steps = scene.target.pointwise | scene.target.commuting | {"Where", "Cast"}
+    steps = scene.target.pointwise | scene.target.commuting | MASKING
 
     def sources(at: str) -> Iterable[str]:
         maker = scene.view.producers.get(at)

@@ -75,6 +75,11 @@ class OpRule:
     unless: tuple[Condition, ...] = ()
     unless_edge: tuple[EdgeCondition, ...] = ()
 
+    def operands(self, node: Node) -> tuple[int, ...]:
+        """Indices of the inputs of `node` that a kernel reads as integers, without those that are omitted."""
+        indices = {weight.input for weight in self.weights} | set(self.inputs)
+        return tuple(i for i in sorted(indices) if i < len(node.inputs) and node.inputs[i])
+
 
 @dataclass(frozen=True)
 class Residual:

@@ -11,8 +11,7 @@ from onnxq.stages.plan.residuals import residual_joins
 
 
 def heads(view: GraphView) -> dict[str, str]:
-    joins = residual_joins(view, TENSORRT)
-    return kernel_heads(view, TENSORRT, {name: index for name, (index, _) in joins.items()})
+    return kernel_heads(view, TENSORRT, residual_joins(view, TENSORRT))
 
 
 def test_pointwise_operators_belong_to_the_kernel_before() -> None:

@@ -25,7 +25,7 @@ def check_plan(made: Plan, view: GraphView, target: Target, formats: Container[s
     refuse_quantized(view)
     check_not_empty(made)
     joins = residual_joins(view, target)
-    heads = kernel_heads(view, target, {name: shortcut for name, (shortcut, _) in joins.items()})
+    heads = kernel_heads(view, target, joins)
     scene = Scene(view, target, heads, frozenset(made.activations))
     if unknown := [name for name in made.residuals if name not in view.by_name]:
         raise PlanError(f"The plan names the residual join '{unknown[0]}', which the model lacks.")
@@ -77,8 +77,7 @@ def _check_operands(made: Plan, view: GraphView, target: Target) -> None:
         rule = target.rule(node)
         if rule is None or not rule.weights:
             continue
-        operands = {weight.input for weight in rule.weights} | set(rule.inputs)
-        if missing := {i for i in operands if i < len(node.inputs) and node.inputs[i]} - indices:
+        if missing := set(rule.operands(node)) - indices:
             raise PlanError(
                 f"The plan quantizes some operands of {node} but not input {min(missing)}; its kernel reads all as "
                 "integers, or none. Quantize both, or set both to null."

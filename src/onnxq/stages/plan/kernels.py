@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxq.core.graph import GraphView, Node
-from onnxq.core.target import Target
+from onnxq.core.target import Residual, Target
 
 
-def kernel_heads(view: GraphView, target: Target, joins: Mapping[str, int]) -> dict[str, str]:
+def kernel_heads(view: GraphView, target: Target, joins: Mapping[str, tuple[int, Residual]]) -> dict[str, str]:
     """For each node that a kernel computes, the name of the weighted node the kernel is built around.
 
     A node is absorbed if everything it reads at run time comes from one kernel (ModelOpt, partitioning.py), or if it
@@ -17,7 +17,7 @@ def kernel_heads(view: GraphView, target: Target, joins: Mapping[str, int]) -> d
     Args:
         view: the graph.
         target: says which operators have weights and which can be absorbed.
-        joins: for each residual join, the index of its shortcut operand.
+        joins: for each residual join, the index of its shortcut operand and its row.
     """
     weighted = {rule.op for rule in target.rules if rule.weights}
     heads: dict[str, str] = {}
@@ -29,7 +29,7 @@ def kernel_heads(view: GraphView, target: Target, joins: Mapping[str, int]) -> d
             heads[node.name] = node.name
             continue
         if node.name in joins:
-            tensors: tuple[str, ...] = (node.inputs[1 - joins[node.name]],)
+            tensors: tuple[str, ...] = (node.inputs[1 - joins[node.name][0]],)
         elif _absorbable(node, target):
             tensors = view.variable_inputs(node)
         else:

@@ -25,7 +25,7 @@ def place(view: GraphView, target: Target, skipped: frozenset[str]) -> Plan:
     the outputs upwards, as each operator there depends on whether its result is read as INT8.
     """
     joins = residual_joins(view, target)
-    heads = kernel_heads(view, target, {name: shortcut for name, (shortcut, _) in joins.items()})
+    heads = kernel_heads(view, target, joins)
     board = _Board(view, target, skipped, heads, joins)
     rules = {node.name: rule for node in view.nodes if (rule := target.rule(node))}
     for node in view.nodes:
@@ -96,7 +96,7 @@ class _Board:
     def wrong_type(self, tensor: str) -> str | None:
         """Why `tensor` cannot be quantized for what it holds."""
         constant = self.view.constants.get(tensor)
-        dtype = self.view.dtypes.get(tensor, STORED) if constant is None else constant.dtype.name
+        dtype = self.view.dtype(tensor) or STORED
         if dtype != STORED:
             return f"tensor '{tensor}' is {dtype}, and only {STORED} is quantized"
         if constant is None and self.view.shapes.get(tensor) == ():
@@ -110,8 +110,7 @@ class _Board:
 
 def _weighted(board: _Board, node: Node, rule: OpRule) -> Iterator[Decision]:
     """Quantizes all of a weighted operator's operands, or none: a kernel cannot read one INT8 operand."""
-    operands = {weight.input for weight in rule.weights} | set(rule.inputs)
-    present = sorted(i for i in operands if i < len(node.inputs) and node.inputs[i])
+    present = rule.operands(node)
     weight = next(
         (w for w in rule.weights if w.input in present and board.view.is_constant(node.inputs[w.input])), None
     )
@@ -126,7 +125,7 @@ def _weighted(board: _Board, node: Node, rule: OpRule) -> Iterator[Decision]:
             yield board.accept(node, index, Spec(board.target.weights, cut, "weight"), rule)
         elif not board.view.is_constant(node.inputs[index]):
             yield board.accept(node, index, Spec(board.target.activations), rule)
-    for index in range(max(operands) + 1, len(node.inputs)):
+    for index in range(max(present, default=-1) + 1, len(node.inputs)):
         if node.inputs[index]:
             yield board.refuse(node, index, "a bias is added to the 32-bit sum, in float", "parser; guide")
 
@@ -182,7 +181,8 @@ def _float(board: _Board, node: Node) -> Iterator[Decision]:
 
 
 def _refusal(board: _Board, node: Node, conditions: Iterable[Condition]) -> str | None:
-    return _skip(board, node) or next((text for c in conditions if (text := c(board.scene, node))), None)
+    scene = board.scene
+    return _skip(board, node) or next((text for c in conditions if (text := c(scene, node))), None)
 
 
 def _skip(board: _Board, node: Node) -> str | None:

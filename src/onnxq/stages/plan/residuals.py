@@ -56,7 +56,7 @@ def _head(view: GraphView, target: Target, row: Residual, tensor: str) -> str | 
 def _follow(view: GraphView, target: Target, chain: tuple[str, ...], tensor: str) -> str | None:
     node = view.producers.get(tensor)
     while node is not None and node.op != chain[0] and _transparent(view, target, node):
-        node = view.producers.get(_only_variable(view, node))
+        node = view.producers.get(view.variable_inputs(node)[0])
     if node is None or node.domain or node.op != chain[0]:
         return None
     if len(chain) == 1:
@@ -80,10 +80,6 @@ def _transparent(view: GraphView, target: Target, node: Node) -> bool:
     if node.domain or len(view.variable_inputs(node)) != 1:
         return False
     return node.op in target.commuting or node.op in ("Add", "Mul", "BatchNormalization")
-
-
-def _only_variable(view: GraphView, node: Node) -> str:
-    return view.variable_inputs(node)[0]
 
 
 def _same_shape(view: GraphView, left: str, right: str) -> bool:
