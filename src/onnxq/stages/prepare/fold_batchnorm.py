@@ -24,8 +24,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnxq.core.names import Names
 from onnxq.stages.prepare.contract import Context
-from onnxq.stages.prepare.names import Names
+from onnxq.stages.prepare.names import names_from_model
 from onnxq.stages.prepare.values import (
     array_from_value,
     initializer_from_tensor,
@@ -43,7 +44,7 @@ _PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
 def fold_batchnorm(model: ir.Model, _: Context) -> int:
     """Returns how many BatchNormalization nodes are gone."""
-    names = Names(model)
+    names = names_from_model(model)
     return sum(_fold(node, names) for node in model.graph if is_standard(node, model, "BatchNormalization"))
 
 

@@ -14,12 +14,12 @@ from collections import Counter
 import onnx_ir as ir
 
 from onnxq.stages.prepare.contract import Context
-from onnxq.stages.prepare.names import Names
+from onnxq.stages.prepare.names import names_from_model
 
 
 def name_nodes(model: ir.Model, _: Context) -> int:
     """Returns how many nodes have a new name."""
-    names = Names(model)
+    names = names_from_model(model)
     seen: set[str] = set()
     nameless = []
     for node in model.graph.all_nodes():  # rule 3

@@ -1,25 +1,17 @@
-"""Names that nothing in the model has yet."""
+"""All names of a model."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from onnxq.core.names import Names
 
-class Names:
-    """The names of all nodes and values of a model, bodies and local functions included."""
 
-    def __init__(self, model: ir.Model) -> None:
-        self._taken = {name for name in _names(model) if name}
-
-    def fresh(self, stem: str) -> str:
-        """`stem` itself, or ``stem_1``, ``stem_2`` ... if that is taken; the answer is taken from now on."""
-        candidates = itertools.chain([stem], (f"{stem}_{i}" for i in itertools.count(1)))
-        name = next(name for name in candidates if name not in self._taken)
-        self._taken.add(name)
-        return name
+def names_from_model(model: ir.Model) -> Names:
+    """Gives out names that no node and no value of `model` has, bodies and local functions included."""
+    return Names(name for name in _names(model) if name)
 
 
 def _names(model: ir.Model) -> Iterator[str | None]:

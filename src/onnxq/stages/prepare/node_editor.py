@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from onnxq.core.names import Names
 from onnxq.errors import ModelError
-from onnxq.stages.prepare.names import Names
 
 Inputs = Sequence[ir.Value | None]
 Attribute = int | ir.TensorProtocol

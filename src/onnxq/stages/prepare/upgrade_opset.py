@@ -15,9 +15,10 @@ from collections.abc import Iterable
 import onnx
 import onnx_ir as ir
 
+from onnxq.core.names import Names
 from onnxq.errors import ModelError
 from onnxq.stages.prepare.contract import Context
-from onnxq.stages.prepare.names import Names
+from onnxq.stages.prepare.names import names_from_model
 from onnxq.stages.prepare.node_editor import NodeEditor
 from onnxq.stages.prepare.upgrades import NEWEST, UPGRADES
 from onnxq.stages.prepare.values import is_standard
@@ -29,7 +30,7 @@ def upgrade_opset(model: ir.Model, context: Context) -> int:
     target = max(source, context.opset)  # rule 1
     if source < target > NEWEST:
         raise ModelError(f"Cannot upgrade opset {source} to {target}: what changed is known up to opset {NEWEST}.")
-    names = Names(model)
+    names = names_from_model(model)
     edited = _upgrade_nodes(_standard_nodes(model, model.graph), source, target, names)
     model.opset_imports[""] = target
     for function in model.functions.values():  # rule 4

@@ -9,8 +9,9 @@ import onnx
 
 from onnxq.core.format import Format
 from onnxq.core.graph import GraphView, Site
+from onnxq.core.names import Names
 from onnxq.core.scales import Scales
-from onnxq.stages.rewrite.pairs import Names, Pair, activation_pair, weight_pair
+from onnxq.stages.rewrite.pairs import Pair, activation_pair, names_in, weight_pair
 
 
 def rewrite(
@@ -31,7 +32,7 @@ def rewrite(
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    names = Names(result.graph)
+    names = Names(names_in(result.graph))
     pairs = {
         t: activation_pair(t, params, formats[params.spec.format], names) for t, params in scales.activations.items()
     }

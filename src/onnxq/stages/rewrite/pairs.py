@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 
 from onnxq.core.batch import Array
 from onnxq.core.format import Format
+from onnxq.core.names import Names
 from onnxq.core.scales import QuantParams
 from onnxq.core.spec import PerAxis
 
@@ -28,30 +29,15 @@ class Pair:
         return str(self.nodes[-1].output[0])
 
 
-class Names:
-    """Gives out names that the graph does not have yet, in any of its bodies either."""
-
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self._taken = set(_names(graph))
-
-    def new(self, wanted: str) -> str:
-        """`wanted`, with a number behind it if it is taken."""
-        name, number = wanted, 1
-        while name in self._taken:
-            name, number = f"{wanted}_{number}", number + 1
-        self._taken.add(name)
-        return name
-
-
 def activation_pair(tensor: str, params: QuantParams, stored: Format, names: Names) -> Pair:
     """QuantizeLinear and DequantizeLinear behind `tensor`, with a scalar scale and zero point."""
     scale, zero = _parameters(tensor, params, stored, names)
-    quantized = names.new(f"{tensor}_QuantizeLinear_Output")
-    output = names.new(f"{tensor}_DequantizeLinear_Output")
+    quantized = names.fresh(f"{tensor}_QuantizeLinear_Output")
+    output = names.fresh(f"{tensor}_DequantizeLinear_Output")
     inputs = [scale.name, zero.name]
     nodes = (
-        helper.make_node("QuantizeLinear", [tensor, *inputs], [quantized], names.new(f"{tensor}_QuantizeLinear")),
-        helper.make_node("DequantizeLinear", [quantized, *inputs], [output], names.new(f"{tensor}_DequantizeLinear")),
+        helper.make_node("QuantizeLinear", [tensor, *inputs], [quantized], names.fresh(f"{tensor}_QuantizeLinear")),
+        helper.make_node("DequantizeLinear", [quantized, *inputs], [output], names.fresh(f"{tensor}_DequantizeLinear")),
     )
     return Pair(nodes, (scale, zero))
 
@@ -69,8 +55,8 @@ def weight_pair(
         names: gives out new names.
         first: the pair of another reader of the same integers, to share them.
     """
-    output = names.new(f"{tensor}_DequantizeLinear_Output")
-    name = names.new(f"{tensor}_DequantizeLinear")
+    output = names.fresh(f"{tensor}_DequantizeLinear_Output")
+    name = names.fresh(f"{tensor}_DequantizeLinear")
     if first is not None:
         node = onnx.NodeProto()
         node.CopyFrom(first.nodes[0])
@@ -78,7 +64,7 @@ def weight_pair(
         return replace(first, nodes=(node,))
     scale, zero = _parameters(tensor, params, stored, names)
     codes = stored.encode(weight, params.broadcastable(weight.ndim))
-    integers = numpy_helper.from_array(codes.astype(_storage(stored)), names.new(f"{tensor}_quantized"))
+    integers = numpy_helper.from_array(codes.astype(_storage(stored)), names.fresh(f"{tensor}_quantized"))
     cut = params.spec.granularity
     node = helper.make_node("DequantizeLinear", [integers.name, scale.name, zero.name], [output], name)
     if isinstance(cut, PerAxis):
@@ -92,8 +78,8 @@ def _parameters(
     """Scale and zero point. TensorRT wants zeros of the stored type, as many as there are scales."""
     zeros = np.zeros(params.scale.shape, _storage(stored))
     return (
-        numpy_helper.from_array(params.scale, names.new(f"{tensor}_scale")),
-        numpy_helper.from_array(zeros, names.new(f"{tensor}_zero_point")),
+        numpy_helper.from_array(params.scale, names.fresh(f"{tensor}_scale")),
+        numpy_helper.from_array(zeros, names.fresh(f"{tensor}_zero_point")),
     )
 
 
@@ -101,10 +87,11 @@ def _storage(stored: Format) -> np.dtype[np.generic]:
     return helper.tensor_dtype_to_np_dtype(onnx.TensorProto.DataType.Value(stored.storage))
 
 
-def _names(graph: onnx.GraphProto) -> Iterator[str]:
+def names_in(graph: onnx.GraphProto) -> Iterator[str]:
+    """All names of nodes and values, those in bodies included."""
     yield from (t.name for t in (*graph.input, *graph.output, *graph.initializer, *graph.value_info))
     for node in graph.node:
         yield from (node.name, *node.input, *node.output)
         for attribute in node.attribute:
             for body in (attribute.g, *attribute.graphs):
-                yield from _names(body)
+                yield from names_in(body)
