@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
@@ -14,20 +14,22 @@ from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.catalog.formats import FORMATS
 from onnxq.catalog.metrics import METRICS
 from onnxq.catalog.targets import TARGETS
-from onnxq.core.batch import Batch, Tensors
+from onnxq.core.batch import Batch, Source, Tensors
 from onnxq.core.calibrator import Calibrator
 from onnxq.core.graph import GraphView
 from onnxq.core.observer import Clock, Observer, Silent
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
 from onnxq.core.report import Fidelity, Report
+from onnxq.core.samples import Data, Samples
 from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
 from onnxq.core.target import Target
+from onnxq.data import source
+from onnxq.data.kind import Request
 from onnxq.errors import DataError, ModelError, RecipeError, RuntimeFailure
 from onnxq.runtimes import onnxruntime
 from onnxq.stages.calibrate import calibrate
-from onnxq.stages.calibrate.sources import Source, counted, first, source
 from onnxq.stages.plan import check_plan
 from onnxq.stages.plan import plan as make_plan
 from onnxq.stages.prepare import Prepared, prepare
@@ -36,9 +38,6 @@ from onnxq.stages.scale import scale
 from onnxq.stages.verify import Written, check_model, check_structure, equivalence, fidelity
 
 Model = onnx.ModelProto | str | Path
-Data = str | Path | Tensors | Iterable[Tensors]
-"""An npz file, arrays with samples on the first axis, or feed dicts."""
-
 FORMATS_BY_NAME = {stored.name: stored for stored in FORMATS}
 
 CHECKED = 64
@@ -67,11 +66,11 @@ class Subject:
 
 def quantize(
     model: Model,
-    calib: Data,
+    calib: Data | Samples,
     recipe: Recipe = Recipe(),
     *,
     plan: Plan | str | None = None,
-    evaluation: Data | None = None,
+    evaluation: Data | Samples | None = None,
     observer: Observer | None = None,
 ) -> Result:
     """Quantizes a model. No file is written.
@@ -94,7 +93,7 @@ def quantize(
         calibrators = _calibrator(recipe.calibrator, recipe), _calibrator(recipe.weight_calibrator, recipe)
         given = load(model)
         samples, held_out = _sources(given, calib, evaluation, recipe)
-        probe = first(samples.some(1, recipe.seed)).feeds
+        probe = _first(samples.some(1, recipe.seed)).feeds
         before = _run_original(given, probe)
         subject = read(given, recipe)
     with clock.stage("plan"):
@@ -102,7 +101,7 @@ def quantize(
     with clock.stage("calibrate"):
         drift = equivalence(before, onnxruntime.run(subject.prepared.model, probe))
         taps = onnxruntime.Session(subject.prepared.model, made.activations)
-        statistics = calibrate(taps, counted(samples.batches(), len(samples), clock.observer), made.activations)
+        statistics = calibrate(taps, _counted(samples.batches(), len(samples), clock.observer), made.activations)
     with clock.stage("scale"):
         scales = scale(made, subject.view, statistics, FORMATS_BY_NAME, calibrators)
     with clock.stage("rewrite"):
@@ -113,7 +112,7 @@ def quantize(
         check_model(written, beside=given)
         batches = samples.some(CHECKED, recipe.seed) if held_out is None else held_out.batches()
         total = min(CHECKED, len(samples)) if held_out is None else len(held_out)
-        measured = _fidelity(given, written, counted(batches, total, clock.observer), recipe)
+        measured = _fidelity(given, written, _counted(batches, total, clock.observer), recipe)
     report = Report.of(
         subject.view,
         made,
@@ -174,14 +173,30 @@ def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -
 
 
 def _sources(
-    given: onnx.ModelProto, calib: Data, evaluation: Data | None, recipe: Recipe
+    given: onnx.ModelProto, calib: Data | Samples, evaluation: Data | Samples | None, recipe: Recipe
 ) -> tuple[Source, Source | None]:
     """What to calibrate with, and what to measure fidelity on if not the same."""
     inputs = onnx_io.inputs(given)
     if recipe.labels and evaluation is None:
         raise RecipeError(f"There is no evaluation data to find the labels '{recipe.labels}' in. Give some.")
-    samples = source(calib, inputs, recipe.batch_size)
-    return samples, None if evaluation is None else source(evaluation, inputs, recipe.batch_size, recipe.labels)
+    wanted = Request(inputs, recipe.batch_size)
+    held_out = None if evaluation is None else source(evaluation, replace(wanted, labels=recipe.labels))
+    return source(calib, wanted), held_out
+
+
+def _first(batches: Iterator[Batch]) -> Batch:
+    for batch in batches:
+        return batch
+    raise DataError("There are no calibration samples. Give at least one; a few hundred are usual.")
+
+
+def _counted(batches: Iterable[Batch], total: int, observer: Observer) -> Iterator[Batch]:
+    """The same batches; `observer` is told when each is done."""
+    done = 0
+    for batch in batches:
+        yield batch
+        done += batch.samples
+        observer.advance(done, total)
 
 
 def _run_original(given: onnx.ModelProto, feeds: Tensors) -> Tensors:

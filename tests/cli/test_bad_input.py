@@ -165,7 +165,7 @@ def test_a_number_that_is_none_is_found(desk, calib, value, word):
     image = calib["image"].copy()
     image[70, 0, 3, 3] = value
     desk.save("calib.npz", image=image)
-    desk.refuses_to_quantize(f"'image' holds {word} in samples 64 to 95", "Remove those samples")
+    desk.refuses_to_quantize(f"'image' holds {word} in sample 70 of 'calib.npz'", "Remove that sample")
 
 
 def test_evaluation_data_are_checked_as_well(desk, calib):

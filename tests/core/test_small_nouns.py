@@ -31,7 +31,7 @@ class TestBatch:
     )
     def test_repeated_samples_are_cut_off_where_the_first_axis_is_theirs(self, shape, padded, kept):
         tensor = np.arange(np.prod(shape)).reshape(shape)
-        cut = Batch({}, samples=3 if padded else 5, padded=padded).unpadded(tensor)
+        cut = Batch({}, samples=3 if padded else 5, names=("all",), padded=padded).unpadded(tensor)
         assert cut.shape == kept
         assert np.array_equal(cut, tensor[: kept[0]] if kept else tensor)
 

@@ -1,10 +1,10 @@
-"""What is fed to a model in one inference."""
+"""What is fed to a model in one inference, and where it comes from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,14 @@ class Batch:
     Attributes:
         feeds: arrays by input name.
         samples: how many samples they hold.
+        names: what a message calls each sample; one name alone stands for all.
         padded: how many samples were repeated to fill a fixed batch size; they come last and count for nothing.
         labels: (samples,) class numbers, if there are any.
     """
 
     feeds: Tensors
     samples: int
+    names: tuple[str, ...]
     padded: int = 0
     labels: Array | None = None
 
@@ -45,6 +47,26 @@ class Batch:
         if self.padded and tensor.ndim and tensor.shape[0] == self.samples + self.padded:
             return tensor[: self.samples]
         return tensor
+
+    def culprit(self, tensor: Array) -> str:
+        """What a message calls the first sample that has NaN or Inf in `tensor`, as closely as that can be told."""
+        if len(self.names) > 1 and tensor.ndim and tensor.shape[0] == self.samples + self.padded:
+            finite = np.isfinite(tensor).reshape(len(tensor), -1).all(axis=1)
+            return self.names[int(np.argmin(finite)) % self.samples]
+        return self.names[0] if len(self.names) == 1 else f"{self.names[0]} to {self.names[-1]}"
+
+
+class Source(Protocol):
+    """Batches that can be asked for more than once."""
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """The samples from number `start` on, each once and always in the same order."""
+
+    def some(self, samples: int, seed: int) -> Iterator[Batch]:
+        """About `samples` of the samples, chosen by `seed`; all if there are fewer."""
+
+    def __len__(self) -> int:
+        """How many samples there are, 0 if that is not known yet."""
 
 
 def is_real(array: Array) -> bool:

@@ -10,8 +10,8 @@ import pytest
 
 from onnxq.catalog.metrics import METRICS
 from onnxq.core.batch import Batch, InputSpec
+from onnxq.data.arrays import ArraySource
 from onnxq.errors import DataError
-from onnxq.stages.calibrate.sources import ArraySource
 from onnxq.stages.verify import fidelity
 
 SAMPLES = np.random.default_rng(0).normal(size=(11, 5)).astype(np.float32)
@@ -117,7 +117,7 @@ def test_what_is_not_compared_is_named_with_the_reason(before, after, reason):
 
 
 def test_an_output_without_a_batch_axis_is_compared_whole():
-    batch = Batch({}, samples=3, padded=1)
+    batch = Batch({}, samples=3, names=("all",), padded=1)
     found = fidelity(lambda feeds: {"y": np.float32([1, 2])}, lambda feeds: {"y": np.float32([1, 1])}, [batch], METRICS)
     assert found.figures["y"]["sqnr"] == pytest.approx(10 * math.log10(5))
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from onnxq.core.batch import InputSpec
+from onnxq.data import source
+from onnxq.data.kind import Request
+from onnxq.data.npz import read_npz
 from onnxq.errors import DataError
-from onnxq.stages.calibrate.npz import read_npz
-from onnxq.stages.calibrate.sources import source
 
 ARRAY = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
 
@@ -32,7 +33,7 @@ def test_the_arrays_of_the_file(archive):
 
 @pytest.mark.parametrize("kind", [str, lambda path: path], ids=["str", "Path"])
 def test_a_source_from_a_file(archive, kind):
-    given = source(kind(archive), [InputSpec("x", "float32", (None, 8))], 32)
+    given = source(kind(archive), Request([InputSpec("x", "float32", (None, 8))]))
     assert len(given) == 50
     assert [len(batch.labels) for batch in given.batches()] == [32, 18]
 

@@ -1,43 +1,19 @@
-"""Reads npz files, and tells labels from inputs."""
+"""Tells labels from inputs."""
 
 from __future__ import annotations
 
-import lzma
-import zipfile
-import zlib
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from onnxq.core.batch import Array, InputSpec, Tensors
+from onnxq.core.batch import Array, InputSpec
+from onnxq.data.rows import Rows
 from onnxq.errors import DataError, near_misses
 
-_UNREADABLE = (ValueError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-"""What numpy and zipfile raise for a file that is damaged, encoded in unknown ways, or something else."""
 
-
-def read_npz(path: Path) -> Tensors:
-    """The arrays of an npz file.
-
-    Raises:
-        DataError: the file is missing, or no npz of plain arrays.
-    """
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise DataError(
-                    f"'{path}' holds one array without a name. Save it with np.savez(path, input_name=array)."
-                )
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as cause:
-        raise DataError(f"There is no file '{path}'.") from cause
-    except _UNREADABLE as cause:
-        raise DataError(f"'{path}' is no npz file of plain arrays: {cause}.") from cause
-
-
-def split_labels(arrays: Tensors, name: str | None, inputs: Sequence[InputSpec]) -> tuple[Tensors, Array | None]:
+def split_labels(
+    arrays: Mapping[str, Rows], name: str | None, inputs: Sequence[InputSpec]
+) -> tuple[Mapping[str, Rows], Array | None]:
     """The arrays that are inputs, and the labels among the others.
 
     Args:
@@ -59,7 +35,8 @@ def split_labels(arrays: Tensors, name: str | None, inputs: Sequence[InputSpec])
         raise DataError(
             f"There is no array '{name}' for the labels.{near_misses(name, arrays)} Arrays: {', '.join(arrays)}."
         )
-    labels = arrays[name]
+    found = arrays[name]
+    labels = np.asarray(found[np.arange(found.shape[0])] if found.ndim else found)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
             f"The labels '{name}' must be whole numbers of shape (samples,). Got {labels.dtype} {labels.shape}."

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from onnxq.core.batch import Batch, InputSpec
 from onnxq.core.statistics import TensorStatistics
+from onnxq.data.arrays import ArraySource
+from onnxq.data.feeds import FeedSource
 from onnxq.errors import DataError
 from onnxq.stages.calibrate import calibrate
-from onnxq.stages.calibrate.sources import ArraySource, FeedSource
 
 SAMPLES = np.random.default_rng(0).normal(size=(23, 4)).astype(np.float32)
 FREE = (InputSpec("x", "float32", (None, 4)),)
@@ -78,7 +79,7 @@ def test_only_the_tensors_asked_for_are_measured_in_their_order():
 
 
 def test_a_tensor_without_a_batch_axis_is_measured_whole():
-    batch = Batch({"x": SAMPLES}, samples=3, padded=1)
+    batch = Batch({"x": SAMPLES}, samples=3, names=("all",), padded=1)
     statistics = calibrate(lambda feeds: {"t": np.ones((3, 4), np.float32), "s": np.float32(2)}, [batch], ["t", "s"])
     assert (statistics.tensors["t"].count, statistics.tensors["s"].count) == (12, 1)
 
@@ -96,7 +97,7 @@ def test_a_model_that_computes_no_number_is_refused_with_tensor_and_samples(valu
 
 
 def test_what_only_padding_computes_is_not_looked_at():
-    batch = Batch({"x": SAMPLES[:4]}, samples=3, padded=1)
+    batch = Batch({"x": SAMPLES[:4]}, samples=3, names=("all",), padded=1)
     statistics = calibrate(lambda feeds: {"t": np.float32([1, 2, 3, np.inf])}, [batch], ["t"])
     assert (statistics.tensors["t"].count, statistics.tensors["t"].high) == (3, 3.0)
 

@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxq.core.batch import Batch, InputSpec
+from onnxq.core.batch import InputSpec
+from onnxq.data import source
+from onnxq.data.arrays import ArraySource
+from onnxq.data.feeds import FeedSource
+from onnxq.data.kind import Request
+from onnxq.data.labels import split_labels
 from onnxq.errors import DataError
-from onnxq.stages.calibrate.sources import ArraySource, FeedSource, counted, source, split_labels
 
 X = InputSpec("x", "float32", (None, 2))
 SAMPLES = np.arange(14, dtype=np.float32).reshape(7, 2)
@@ -115,7 +119,7 @@ class TestArrayRefusals:
     )
     def test_one_input(self, arrays, message):
         with pytest.raises(DataError, match=message):
-            source(arrays, [X], 4)
+            source(arrays, Request([X], 4))
 
     def test_a_near_miss_is_named(self):
         with pytest.raises(
@@ -134,9 +138,7 @@ class TestArrayRefusals:
     def test_values_that_are_no_numbers(self, value, kind):
         broken = SAMPLES.copy()
         broken[4, 1] = value
-        with pytest.raises(
-            DataError, match=rf"^The array 'x' holds {kind} in samples 3 to 5\. Remove those samples\.$"
-        ):
+        with pytest.raises(DataError, match=rf"^The array 'x' holds {kind} in sample 4\. Remove that sample\.$"):
             list(ArraySource({"x": broken}, [X], 3).batches())
 
 
@@ -215,14 +217,20 @@ class TestFeeds:
     @pytest.mark.parametrize(
         ("feed", "message"),
         [
-            (SAMPLES, r"^Feed 1 is a ndarray\. Give dicts from input names to arrays\.$"),
+            (SAMPLES, r"^What is read as feed 1 is a ndarray, not a dict of arrays by input name\.$"),
             ({"y": SAMPLES}, r"^There is no array for the model input 'x'\."),
             ({"x": SAMPLES, "y": SAMPLES}, r"^The array 'y' is no input of the model\."),
             ({"x": [[1.0, 2.0], [3.0]]}, r"^What was given for 'x' makes no array: "),
             ({"x": SAMPLES.astype(np.float16)}, r"^The array 'x' holds float16, but the model input is float32\."),
-            ({"x": SAMPLES[0]}, r"^The array for 'x' has shape \(2,\); the model input has \(any, 2\)\.$"),
-            ({"x": SAMPLES[:, :1]}, r"^The array for 'x' has shape \(7, 1\); the model input has \(any, 2\)\.$"),
-            ({"x": SAMPLES * np.float32(np.nan)}, r"^The array 'x' holds NaN in feed 1\. Remove those samples\.$"),
+            (
+                {"x": SAMPLES[0]},
+                r"^The array for 'x' has shape \(2,\); the model input has \(any, 2\)\. This is feed 1\.$",
+            ),
+            (
+                {"x": SAMPLES[:, :1]},
+                r"^The array for 'x' has shape \(7, 1\); the model input has \(any, 2\)\. This is feed 1\.$",
+            ),
+            ({"x": SAMPLES * np.float32(np.nan)}, r"^The array 'x' holds NaN in feed 1\. Remove that sample\.$"),
         ],
     )
     @pytest.mark.parametrize("kind", [list, iter])
@@ -269,20 +277,5 @@ class TestLabels:
             split_labels({"x": SAMPLES, "y": labels}, "y", [X])
 
     def test_they_reach_the_source(self):
-        given = source({"x": SAMPLES, "y": np.arange(7)}, [X], 4)
+        given = source({"x": SAMPLES, "y": np.arange(7)}, Request([X], 4))
         assert [batch.labels.tolist() for batch in given.batches()] == [[0, 1, 2, 3], [4, 5, 6]]
-
-
-def test_an_observer_is_told_after_each_batch():
-    told = []
-
-    class Witness:
-        def begin(self, stage):
-            raise AssertionError
-
-        def advance(self, done, total):
-            told.append((done, total))
-
-    batches = [Batch({}, 2), Batch({}, 3, padded=4)]
-    assert list(counted(batches, 5, Witness())) == batches
-    assert told == [(2, 5), (5, 5)]

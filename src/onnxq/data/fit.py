@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from onnxq.core.batch import Array, InputSpec, Tensors, is_real
+from onnxq.core.batch import Array, Batch, InputSpec, is_real
+from onnxq.data.rows import Rows
 from onnxq.errors import DataError, near_misses
 
 
@@ -22,7 +23,7 @@ def as_arrays(given: Mapping[str, ArrayLike]) -> dict[str, Array]:
     return arrays
 
 
-def lacks_batch_axis(spec: InputSpec, array: Array) -> bool:
+def lacks_batch_axis(spec: InputSpec, array: Rows) -> bool:
     """Whether each sample is fed without a batch axis: `array` has one axis more than the input."""
     return spec.shape is not None and array.ndim == len(spec.shape) + 1
 
@@ -43,7 +44,7 @@ def check_names(given: Iterable[str], inputs: Sequence[InputSpec]) -> None:
             )
 
 
-def check_array(spec: InputSpec, array: Array) -> None:
+def check_array(spec: InputSpec, array: Rows) -> None:
     """Checks an array with samples on its first axis."""
     _check_dtype(spec, array)
     if spec.shape is None or (array.ndim == 0 and not spec.shape):
@@ -67,7 +68,7 @@ def check_fed(spec: InputSpec, array: Array) -> None:
         raise DataError(f"The array for '{spec.name}' has shape {array.shape}; the model input has {_readable(shape)}.")
 
 
-def _check_dtype(spec: InputSpec, array: Array) -> None:
+def _check_dtype(spec: InputSpec, array: Rows) -> None:
     if spec.dtype and array.dtype.name != spec.dtype:
         raise DataError(
             f"The array '{spec.name}' holds {array.dtype.name}, but the model input is {spec.dtype}. Prepare the data "
@@ -75,12 +76,13 @@ def _check_dtype(spec: InputSpec, array: Array) -> None:
         )
 
 
-def check_values(feeds: Tensors, where: str) -> None:
-    """Checks that all numbers are finite; `where` says which samples these are."""
-    for name, array in feeds.items():
+def check_values(batch: Batch) -> Batch:
+    """The same batch, once all its numbers are known to be finite."""
+    for name, array in batch.feeds.items():
         if is_real(array) and not np.isfinite(array).all():
             kind = "NaN" if np.isnan(array).any() else "Inf"
-            raise DataError(f"The array '{name}' holds {kind} in {where}. Remove those samples.")
+            raise DataError(f"The array '{name}' holds {kind} in {batch.culprit(array)}. Remove that sample.")
+    return batch
 
 
 def _readable(shape: Sequence[int | None]) -> str:

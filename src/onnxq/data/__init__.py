@@ -1,0 +1,49 @@
+"""Edge to what users keep their inputs in: one file per kind, an explicit tuple of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from onnxq.core.batch import Source
+from onnxq.core.samples import Data, Samples
+from onnxq.data.arrays import ArraySource
+from onnxq.data.feeds import FeedSource
+from onnxq.data.fit import as_arrays
+from onnxq.data.kind import Kind, Request
+from onnxq.data.labels import split_labels
+from onnxq.data.npz import NPZ
+from onnxq.errors import DataError
+
+KINDS: tuple[Kind, ...] = (NPZ,)
+
+
+def source(data: Data | Samples, request: Request) -> Source:
+    """The source that fits `data`.
+
+    Raises:
+        DataError: the data cannot be read, or do not fit the inputs.
+    """
+    samples = Samples.of(data)
+    request = replace(request, limit=samples.first, preprocess=samples.preprocess)
+    given = samples.data
+    if isinstance(given, str | Path):
+        return _kind(Path(given)).open(Path(given), request)
+    if request.preprocess:
+        raise DataError("Only images in a folder are preprocessed. Give the path of one.")
+    if isinstance(given, Mapping):
+        arrays, labels = split_labels(as_arrays(given), request.labels, request.inputs)
+        return ArraySource(arrays, request.inputs, request.batch_size, labels, request.limit)
+    if callable(given) or isinstance(given, Iterable):
+        return FeedSource(given, request.inputs, request.limit)
+    raise DataError(f"Data are a path, arrays by input name, or feed dicts. Got {type(given).__name__}.")
+
+
+def _kind(path: Path) -> Kind:
+    if not path.exists():
+        raise DataError(f"There is no file '{path}'.")
+    for kind in KINDS:
+        if kind.recognizes(path):
+            return kind
+    raise DataError(f"'{path}' is none of: {'; '.join(kind.doc for kind in KINDS)}.")
