@@ -1,8 +1,12 @@
 """INT8 quantization of ONNX models for TensorRT, from nothing but the ONNX file and sample inputs."""
 
+from onnxq.core.calibration_cache import CalibrationCache
+from onnxq.core.execution import Execution
 from onnxq.core.plan import Decision, Plan
+from onnxq.core.preprocess import Preprocess
 from onnxq.core.recipe import Recipe, Selector
 from onnxq.core.report import Fidelity, Report
+from onnxq.core.samples import Samples
 from onnxq.core.scales import QuantParams, Scales
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.errors import (
@@ -19,17 +23,35 @@ from onnxq.errors import (
     VerifyError,
 )
 from onnxq.onnx_io import save
-from onnxq.pipeline import Result, quantize
+from onnxq.pipeline import (
+    Checkpoint,
+    Result,
+    calibrate,
+    load_calibration_cache,
+    load_statistics,
+    quantize,
+    save_statistics,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     # the main job
     "quantize",
+    "calibrate",
     "save",
     "Recipe",
     "Selector",
+    "Execution",
+    "Samples",
+    "Preprocess",
     "Result",
+    # what was measured before
+    "Checkpoint",
+    "save_statistics",
+    "load_statistics",
+    "CalibrationCache",
+    "load_calibration_cache",
     # what travels between the stages
     "Decision",
     "Plan",

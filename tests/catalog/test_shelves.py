@@ -13,12 +13,13 @@ from onnxq.catalog import pick
 from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.catalog.formats import FORMATS
 from onnxq.catalog.metrics import METRICS
+from onnxq.catalog.presets import PRESETS
 from onnxq.catalog.targets import TARGETS
 from onnxq.core.recipe import Recipe
 from onnxq.core.target import OpRule
 from onnxq.errors import RecipeError
 
-SHELVES = {"calibrators": CALIBRATORS, "formats": FORMATS, "metrics": METRICS, "targets": TARGETS}
+SHELVES = {"calibrators": CALIBRATORS, "formats": FORMATS, "metrics": METRICS, "presets": PRESETS, "targets": TARGETS}
 every_shelf = pytest.mark.parametrize(("name", "shelf"), SHELVES.items(), ids=list(SHELVES))
 every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 

@@ -33,7 +33,7 @@ def values(draw, smallest=0):
 
 
 def of(array):
-    return TensorStatistics.empty().observe(np.asarray(array))
+    return measured(np.asarray(array))
 
 
 def as_tuple(measured):
@@ -48,7 +48,7 @@ def split(array, cuts):
 @given(values(), st.lists(st.integers(0, 100), max_size=6))
 @example(AWKWARD, [3, 5])
 def test_any_split_into_batches_gives_the_same(array, cuts):
-    streamed = reduce(TensorStatistics.observe, split(array, cuts), TensorStatistics.empty())
+    streamed = reduce(OBS, split(array, cuts), TensorStatistics.empty())
     assert as_tuple(streamed) == as_tuple(of(array))
 
 
@@ -58,7 +58,7 @@ def test_any_split_into_batches_gives_the_same(array, cuts):
 def test_any_order_gives_the_same(array, order):
     shuffled = array.copy()
     order.shuffle(shuffled)
-    one_by_one = reduce(TensorStatistics.observe, np.split(shuffled, len(array) or 1), TensorStatistics.empty())
+    one_by_one = reduce(OBS, np.split(shuffled, len(array) or 1), TensorStatistics.empty())
     assert as_tuple(one_by_one) == as_tuple(of(array))
 
 
@@ -96,7 +96,7 @@ def test_float32_and_float64_of_the_same_values_count_the_same(array):
 
 def test_more_values_than_are_binned_at_once_give_the_same():
     array = np.random.default_rng(0).normal(size=300_000).astype(np.float32)
-    streamed = reduce(TensorStatistics.observe, np.array_split(array, 7), TensorStatistics.empty())
+    streamed = reduce(OBS, np.array_split(array, 7), TensorStatistics.empty())
     assert as_tuple(streamed) == as_tuple(of(array))
 
 

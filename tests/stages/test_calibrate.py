@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxq.core.batch import Batch, InputSpec
-from onnxq.core.statistics import TensorStatistics
+from onnxq.core.tally import measured
 from onnxq.data.arrays import ArraySource
 from onnxq.data.feeds import FeedSource
 from onnxq.errors import DataError
@@ -38,7 +38,7 @@ ONE_SHOT = (
     {
         name: (t.count, t.low, t.high, t.exponent, t.histogram.tolist())
         for name, values in run({"x": SAMPLES}).items()
-        for t in [TensorStatistics.empty().observe(values)]
+        for t in [measured(values)]
     },
 )
 

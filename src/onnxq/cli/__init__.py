@@ -8,10 +8,10 @@ import traceback
 from collections.abc import Sequence
 
 from onnxq import __version__
-from onnxq.cli import plan, quantize
+from onnxq.cli import calibrate, merge, plan, quantize
 from onnxq.errors import OnnxqError
 
-COMMANDS = (quantize, plan)
+COMMANDS = (quantize, plan, calibrate, merge)
 
 INTERRUPTED = 130
 """The exit code of a shell command that Ctrl-C ended."""
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
     except OnnxqError as error:
         return _fail(f"error: {error}", options.debug, error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written", options.debug, INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        return _fail(f"interrupted; {stop.args[0] if stop.args else 'nothing was written'}", options.debug, INTERRUPTED)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         return _fail(f"error: this is a bug in onnxq, please report it: {text}", options.debug, 1)

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
 
 from onnxq.catalog.targets import TARGETS
+from onnxq.core.execution import Execution
+from onnxq.core.observer import Observer
 from onnxq.core.recipe import Selector
+from onnxq.core.samples import Samples
+from onnxq.data.preprocess import preprocess_from
+from onnxq.errors import PlanError, RecipeError
 
 SKIP_HELP = (
     "(behind IN and OUT) leave nodes in float: a name, a glob such as '/layer1/*', a regular expression "
     "'re:head|neck', or an operator 'op:Gemm'; a pattern that matches nothing is an error"
 )
+CALIB_HELP = (
+    "typical inputs: an npz file of arrays named after the inputs, a folder of npz, npy or image files, of ONNX "
+    "test_data_set folders, a Polygraphy loader script (FILE.py or FILE.py:FUNCTION) or JSON file"
+)
+PREPROCESS_HELP = (
+    "(behind IN and OUT) how images become inputs: a preset such as imagenet, a YAML file, and key=value pairs such as "
+    "resize=256 crop=224 mean=0.485,0.456,0.406"
+)
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
@@ -20,9 +37,126 @@ def add_model(command: argparse.ArgumentParser) -> None:
         "--target", default="tensorrt", help=f"{', '.join(t.name for t in TARGETS)}; default: %(default)s"
     )
     command.add_argument("--skip", nargs="+", action="extend", default=[], metavar="PATTERN", help=SKIP_HELP)
+    add_debug(command)
+
+
+def add_debug(command: argparse.ArgumentParser) -> None:
+    """For those who look for bugs."""
     command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def add_plan(group: argparse._ActionsContainer) -> None:
+    """A plan of the user's own."""
+    group.add_argument("--plan", type=Path, metavar="FILE", help="obey a plan that `onnxq plan --json` wrote")
+
+
+def add_samples(group: argparse._ActionsContainer, required: bool) -> None:
+    """Which data, and how to read them."""
+    group.add_argument("--calib", required=required, metavar="DATA", help=CALIB_HELP)
+    group.add_argument("--num-samples", type=int, metavar="N", help="use the first N calibration samples only")
+    group.add_argument("--preprocess", nargs="+", action="extend", default=[], metavar="HOW", help=PREPROCESS_HELP)
+
+
+def add_execution(command: argparse.ArgumentParser) -> None:
+    """How models are run."""
+    group = command.add_argument_group("execution (changes no result)")
+    group.add_argument("--batch-size", type=int, metavar="N", help="samples per inference; default: up to 32")
+    group.add_argument(
+        "--max-memory",
+        type=_bytes,
+        metavar="SIZE",
+        help="what tensors fetched from the model may take at a time, such as 256MB; more are taken in several passes; "
+        "default: an eighth of the machine's memory, at most 512MiB",
+    )
+    group.add_argument(
+        "--provider",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an ONNX Runtime execution provider, such as cuda; may be repeated; default: cpu",
+    )
+    group.add_argument(
+        "--session-option",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="NAME=VALUE",
+        help="an ONNX Runtime session option, such as intra_op_num_threads=4; may be repeated",
+    )
+
+
+def add_talk(command: argparse.ArgumentParser, what: str, verbose: str) -> None:
+    """How much is printed."""
+    talk = command.add_argument_group("output").add_mutually_exclusive_group()
+    talk.add_argument("--json", action="store_true", help=f"print {what} as JSON")
+    talk.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    talk.add_argument("-v", "--verbose", action="store_true", help=verbose)
 
 
 def selectors(options: argparse.Namespace) -> tuple[Selector, ...]:
     """What --skip asks for."""
     return tuple(Selector(pattern) for pattern in options.skip)
+
+
+def samples(options: argparse.Namespace, data: str | None, first: int | None = None) -> Samples | None:
+    """`data`, read as --preprocess asks."""
+    if data is None:
+        return None
+    return Samples(data, preprocess_from(options.preprocess) if options.preprocess else None, first)
+
+
+def given_samples(options: argparse.Namespace) -> Samples:
+    """The calibration samples, where they are required."""
+    found = samples(options, options.calib, options.num_samples)
+    assert found is not None  # the parser asked for them
+    return found
+
+
+def execution(options: argparse.Namespace, observer: Observer) -> Execution:
+    """What the options of `add_execution` ask for."""
+    return Execution(
+        batch_size=options.batch_size,
+        max_memory=options.max_memory,
+        providers=options.provider,
+        session_options=dict(options.session_option),
+        observer=observer,
+    )
+
+
+def plan_text(options: argparse.Namespace) -> str | None:
+    """The plan that --plan names.
+
+    Raises:
+        PlanError: it cannot be read.
+    """
+    if options.plan is None:
+        return None
+    try:
+        return str(options.plan.read_text())
+    except (OSError, UnicodeDecodeError) as cause:
+        raise PlanError(f"The plan '{options.plan}' cannot be read: {cause}.") from cause
+
+
+def script_path(data: str) -> Path:
+    """The file that a data argument names, without the function of a loader script."""
+    return Path(re.sub(r"\.py:[^:/\\]+$", ".py", data))
+
+
+def inputs_of(options: argparse.Namespace, names: Sequence[str]) -> tuple[Path, ...]:
+    """The files that a command reads."""
+    given = (getattr(options, name) for name in names)
+    return tuple(script_path(str(path)) for path in given if path is not None)
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?)b?", text.strip().lower())
+    if not found or found[2] not in UNITS or not (size := int(float(found[1]) * UNITS[found[2]])):
+        raise argparse.ArgumentTypeError(f"'{text}' is no size. Give one such as 256MB or 1.5GiB.")
+    return size
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise RecipeError(f"A session option is given as NAME=VALUE. Got '{text}'.")
+    return name, value

@@ -5,18 +5,30 @@ from __future__ import annotations
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class Rate(ProgressColumn):
+    """Samples per second, of the current stage so far."""
+
+    def render(self, task: Task) -> Text:
+        """See ProgressColumn."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.0f}/s" if speed else "", style="progress.data.speed")
 
 
 class Bar:
-    """Shows the stages of a quantization, with the time that the current one still takes."""
+    """Shows the stages, with their rate and the time that the current one still takes; and what is worth a line."""
 
-    def __init__(self, quiet: bool) -> None:
-        console = Console(stderr=True)
+    def __init__(self, quiet: bool, verbose: bool = False) -> None:
+        console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._quiet, self._verbose = quiet, verbose
         self._progress = Progress(
             TextColumn("{task.description:10}"),
             BarColumn(),
             MofNCompleteColumn(),
+            Rate(),
             TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -40,3 +52,13 @@ class Bar:
     def advance(self, done: int, total: int) -> None:
         """See Observer."""
         self._progress.update(self._task, completed=done, total=total or None)
+
+    def note(self, text: str) -> None:
+        """See Observer."""
+        if not self._quiet:
+            self._progress.console.print(text)
+
+    def detail(self, text: str) -> None:
+        """See Observer."""
+        if self._verbose:
+            self.note(text)

@@ -6,14 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from onnxq import onnx_io
+from onnxq import files, onnx_io
 from onnxq.catalog.calibrators import CALIBRATORS
-from onnxq.cli.options import add_model, selectors
+from onnxq.cli import options as shared
 from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.progress import Bar
 from onnxq.core.recipe import Recipe
-from onnxq.errors import PlanError, RecipeError
-from onnxq.pipeline import quantize
+from onnxq.core.samples import Samples
+from onnxq.core.statistics import Statistics
+from onnxq.errors import RecipeError
+from onnxq.pipeline import load_calibration_cache, load_statistics, quantize
 from onnxq.reports.json import report_json
 from onnxq.reports.text import summary
 
@@ -25,13 +27,18 @@ def add_command(commands: Any) -> None:
     """Adds the command and its options."""
     text = "quantize a model"
     command = commands.add_parser("quantize", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
-    add_model(command)
+    shared.add_model(command)
     command.add_argument("output", metavar="OUT", type=Path, help="where the quantized model goes")
     data = command.add_argument_group("data")
-    data.add_argument("--calib", required=True, metavar="NPZ", help="typical inputs, arrays named after the inputs")
-    data.add_argument("--eval", metavar="NPZ", help="other inputs to measure fidelity on, perhaps with labels")
+    shared.add_samples(data, required=False)
+    data.add_argument("--stats", metavar="NPZ", help="statistics from `onnxq calibrate`, in place of --calib")
+    data.add_argument(
+        "--tensorrt-cache",
+        metavar="FILE",
+        help="a calibration cache of TensorRT 7 to 10: its scales are used, and what it lacks is calibrated",
+    )
+    data.add_argument("--eval", metavar="DATA", help="other inputs to measure fidelity on, perhaps with labels")
     data.add_argument("--labels", metavar="NAME", help="the array of --eval that holds class numbers")
-    data.add_argument("--batch-size", type=int, default=Recipe.batch_size, metavar="N", help="default: %(default)s")
     data.add_argument("--seed", type=int, default=Recipe.seed, metavar="N", help="chooses samples if --eval is missing")
     how = command.add_argument_group("quantization")
     how.add_argument("--calibrator", default=Recipe.calibrator, metavar="NAME", help=f"{NAMES}; default: %(default)s")
@@ -39,32 +46,36 @@ def add_command(commands: Any) -> None:
         "--weight-calibrator", default=Recipe.weight_calibrator, metavar="NAME", help="default: %(default)s"
     )
     how.add_argument("--percentile", type=float, metavar="P", help=f"for that calibrator; default: {Recipe.percentile}")
-    how.add_argument("--plan", type=Path, metavar="FILE", help="obey a plan that `onnxq plan --json` wrote")
-    output = command.add_argument_group("output")
-    talk = output.add_mutually_exclusive_group()
-    talk.add_argument("--json", action="store_true", help="print the report as JSON")
-    talk.add_argument("-q", "--quiet", action="store_true", help="print errors only")
-    talk.add_argument("-v", "--verbose", action="store_true", help="name every node that stays in float")
+    shared.add_plan(how)
+    shared.add_execution(command)
+    shared.add_talk(command, "the report", "name every node that stays in float, and the slowest tensors")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Quantizes and writes a model."""
-    for given in (options.model, options.calib, options.eval, options.plan):
-        onnx_io.check_output(Path(given) if given else None, options.output)
+    for given in shared.inputs_of(options, ("model", "calib", "stats", "tensorrt_cache", "eval", "plan")):
+        files.check_output(given, options.output)
     recipe = Recipe(
         target=options.target,
         calibrator=options.calibrator,
         weight_calibrator=options.weight_calibrator,
         percentile=_percentile(options),
-        skip=selectors(options),
-        batch_size=options.batch_size,
+        cache=load_calibration_cache(options.tensorrt_cache) if options.tensorrt_cache else None,
+        skip=shared.selectors(options),
         labels=options.labels,
         seed=options.seed,
     )
-    plan = _read_plan(options.plan) if options.plan else None
-    with Bar(options.quiet or options.json) as bar:
-        result = quantize(options.model, options.calib, recipe, plan=plan, evaluation=options.eval, observer=bar)
+    plan = shared.plan_text(options)
+    with Bar(options.quiet or options.json, options.verbose) as bar:
+        result = quantize(
+            options.model,
+            _calibration(options),
+            recipe,
+            plan=plan,
+            evaluation=shared.samples(options, options.eval),
+            execution=shared.execution(options, bar),
+        )
         bar.begin("write")
         onnx_io.save(result.model, options.output)
     if options.json:
@@ -73,16 +84,18 @@ def run(options: argparse.Namespace) -> None:
         console(WIDE if options.verbose else NARROW).print(summary(result.report, options.verbose))
 
 
+def _calibration(options: argparse.Namespace) -> Samples | Statistics | None:
+    """The samples, or what was measured on them."""
+    if options.stats is None:
+        return shared.samples(options, options.calib, options.num_samples)
+    if options.calib is not None:
+        raise RecipeError("--stats takes the place of --calib. Give one of them; --eval has the data to compare on.")
+    return load_statistics(options.stats)
+
+
 def _percentile(options: argparse.Namespace) -> float:
     if options.percentile is None:
         return Recipe.percentile
     if "percentile" not in (options.calibrator, options.weight_calibrator):
         raise RecipeError("--percentile does nothing without --calibrator percentile. Give both.")
     return float(options.percentile)
-
-
-def _read_plan(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as cause:
-        raise PlanError(f"The plan '{path}' cannot be read: {cause}.") from cause

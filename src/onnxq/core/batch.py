@@ -62,6 +62,9 @@ class Source(Protocol):
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """The samples from number `start` on, each once and always in the same order."""
 
+    def rebatched(self, size: int) -> Source:
+        """The same samples, `size` to a batch where the model and the data leave that free."""
+
     def some(self, samples: int, seed: int) -> Iterator[Batch]:
         """About `samples` of the samples, chosen by `seed`; all if there are fewer."""
 

@@ -17,6 +17,12 @@ class Observer(Protocol):
     def advance(self, done: int, total: int) -> None:
         """`done` samples of `total` are through; `total` is 0 if nobody knows."""
 
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+    def detail(self, text: str) -> None:
+        """Something for those who want to know all."""
+
 
 class Silent:
     """Keeps it to itself."""
@@ -25,6 +31,12 @@ class Silent:
         """See Observer."""
 
     def advance(self, done: int, total: int) -> None:
+        """See Observer."""
+
+    def note(self, text: str) -> None:
+        """See Observer."""
+
+    def detail(self, text: str) -> None:
         """See Observer."""
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from onnxq.core.calibration_cache import CalibrationCache
 from onnxq.core.graph import Node
 from onnxq.errors import RecipeError, near_misses
 
@@ -57,8 +58,8 @@ class Recipe:
         calibrator: the name of the calibrator of activations.
         weight_calibrator: the name of the calibrator of weights.
         percentile: the share of magnitudes, in percent, that the calibrator "percentile" keeps.
+        cache: scales of activations that TensorRT found earlier; what it lacks is calibrated.
         skip: selectors of nodes that stay in float, or their patterns.
-        batch_size: samples per inference, where the model leaves it free. It changes no result.
         labels: the name of the evaluation array that holds class numbers; found by itself if it is the only extra one.
         seed: chooses the calibration samples that fidelity is measured on when there are no evaluation data.
     """
@@ -67,21 +68,19 @@ class Recipe:
     calibrator: str = "mse"
     weight_calibrator: str = "max"
     percentile: float = 99.99
+    cache: CalibrationCache | None = None
     skip: Sequence[Selector | str] = ()
-    batch_size: int = 32
     labels: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.skip, str):
             raise RecipeError(f"skip is a list of selectors. Got '{self.skip}': write ('{self.skip}',).")
-        for name, kind in (("percentile", float | int), ("batch_size", int), ("seed", int)):
+        for name, kind in (("percentile", float | int), ("seed", int)):
             if not isinstance(value := getattr(self, name), kind):
                 raise RecipeError(f"{name} must be a number. Got {value!r}.")
         if not 0.0 < self.percentile <= 100.0:
             raise RecipeError(f"The percentile must lie in (0, 100]. Got {self.percentile}.")
-        if self.batch_size < 1:
-            raise RecipeError(f"The batch size must be at least 1. Got {self.batch_size}.")
         if self.seed < 0:
             raise RecipeError(f"The seed must be at least 0. Got {self.seed}.")
 

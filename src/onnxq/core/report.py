@@ -39,10 +39,11 @@ class Report:
             so that nodes left for the same reason stand together; the plan has them.
         residuals: joins whose shortcut is quantized.
         floored: tensor -> number of scales that had no values to be computed from.
-        drift: largest relative difference that preparation made to any output.
+        drift: largest relative difference that preparation made to any output; None without samples to tell.
         calibration_samples: how many samples were measured.
+        known: from where scales of activations were known, and how many.
         data: what fidelity was measured on: "evaluation" or "calibration".
-        fidelity: against FP32.
+        fidelity: against FP32; None without samples to measure it on.
         sizes: bytes of the FP32 and of the quantized model.
         seconds: by stage.
     """
@@ -53,10 +54,11 @@ class Report:
     refused: Mapping[tuple[str, str], tuple[str, ...]]
     residuals: tuple[str, ...]
     floored: Mapping[str, int]
-    drift: float
+    drift: float | None
     calibration_samples: int
+    known: tuple[str, int]
     data: str
-    fidelity: Fidelity
+    fidelity: Fidelity | None
     sizes: tuple[int, int]
     seconds: Mapping[str, float]
 

@@ -1,27 +1,21 @@
-"""What was measured of every tensor, in a form that does not depend on how the samples were cut or ordered.
-
-A histogram of `2 * HALF` bins covers [-HALF * width, HALF * width), and `width` is a power of two: the
-smallest one for which everything seen fits. When something larger comes along, the width doubles and
-neighbouring bins are added up. Division by a power of two is exact, so a value ends up in the same bin whether
-it was counted before or after: the histogram is a function of the set of values alone.
-"""
+"""What was measured of every tensor, in a form that does not depend on how the samples were cut or ordered."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxq.core.format import Floats, Range
+from onnxq.core import bins
+from onnxq.core.bins import MIDDLE, Counts
+from onnxq.core.format import Range
+from onnxq.errors import DataError
 
-HALF = 8192
-"""Bins on each side of zero. The largest value seen lies in the outer half, so a bin is at most 1/4096 of it."""
-
-SMALLEST_EXPONENT = -1000
-_CHUNK = 1 << 17
+Extremes = NDArray[np.float64]
+"""(2, channels) the smallest and the largest number of each channel."""
 
 
 @dataclass(frozen=True)
@@ -29,30 +23,22 @@ class TensorStatistics:
     """The measured distribution of one tensor.
 
     Attributes:
-        count: how many numbers were seen.
+        samples: how many samples were measured.
+        count: how many numbers were seen in them.
         low: the smallest of them; +inf before the first.
         high: the largest of them; -inf before the first.
         exponent: the width of a bin is 2 ** exponent.
-        histogram: (2 * HALF,) int64; bin `HALF + k` counts values in [k * width, (k + 1) * width), and its mirror
-            image `HALF - 1 - k` those in (-(k + 1) * width, -k * width], zero excepted.
+        histogram: counts in the bins of core/bins.py; empty where only extremes were asked for.
+        channels: extremes of each input channel of the weighted operator that reads the tensor; (2, 0) without one.
     """
 
+    samples: int
     count: int
     low: float
     high: float
     exponent: int
-    histogram: NDArray[np.int64]
-
-    @staticmethod
-    def empty() -> TensorStatistics:
-        """Nothing seen yet."""
-        return TensorStatistics(0, math.inf, -math.inf, SMALLEST_EXPONENT, np.zeros(2 * HALF, np.int64))
-
-    @staticmethod
-    def extremes(values: Floats) -> TensorStatistics:
-        """Statistics of `values` without a histogram, for calibrators that do not read one."""
-        low, high = (float(values.min()), float(values.max())) if values.size else (math.inf, -math.inf)
-        return TensorStatistics(values.size, low, high, SMALLEST_EXPONENT, np.zeros(0, np.int64))
+    histogram: Counts
+    channels: Extremes
 
     @property
     def amplitude(self) -> float:
@@ -64,46 +50,37 @@ class TensorStatistics:
         """The width of a bin."""
         return math.ldexp(1.0, self.exponent)
 
-    def observe(self, values: Floats) -> TensorStatistics:
-        """These statistics with `values` (any shape, finite) counted in."""
-        if values.size == 0:
-            return self
-        flat = np.ravel(values)
-        low, high = float(flat.min()), float(flat.max())
-        exponent = max(self.exponent, _exponent(max(-low, high)))
-        histogram = _widened(self.histogram, exponent - self.exponent)
-        for start in range(0, flat.size, _CHUNK):  # small pieces stay in the processor's cache
-            piece = flat[start : start + _CHUNK]
-            if low < 0:
-                histogram += np.bincount(_bins(piece, exponent) + (HALF - (piece < 0)), minlength=2 * HALF)
-            else:
-                histogram[HALF:] += np.bincount(_bins(piece, exponent), minlength=HALF)
-        return TensorStatistics(self.count + flat.size, min(self.low, low), max(self.high, high), exponent, histogram)
-
     def merge(self, other: TensorStatistics) -> TensorStatistics:
         """The statistics of both sets of values together."""
         exponent = max(self.exponent, other.exponent)
-        return replace(
-            self,
+        return TensorStatistics(
+            samples=self.samples + other.samples,
             count=self.count + other.count,
             low=min(self.low, other.low),
             high=max(self.high, other.high),
             exponent=exponent,
-            histogram=_widened(self.histogram, exponent - self.exponent)
-            + _widened(other.histogram, exponent - other.exponent),
+            histogram=self._histogram(exponent) + other._histogram(exponent),
+            channels=widest(self.channels, other.channels),
         )
+
+    def _histogram(self, exponent: int) -> Counts:
+        """A copy with bins 2 ** exponent wide, at least as wide as now."""
+        counts = self.histogram.copy()
+        bins.widen(counts, exponent - self.exponent)
+        return counts
 
     def magnitudes(self) -> NDArray[np.int64]:
         """(HALF,) counts of |x| in [k * width, (k + 1) * width), up to the last bin that is not empty (at least 1)."""
-        folded = self.histogram[HALF:] + self.histogram[HALF - 1 :: -1]
+        folded = self.histogram[MIDDLE:].copy()
+        folded[1:] += self.histogram[:MIDDLE][::-1]
         used = np.flatnonzero(folded)
         return folded[: used[-1] + 1 if used.size else 1]
 
-    def resampled(self, bins: int) -> NDArray[np.float64]:
-        """(bins,) counts of |x| in equal bins over [0, amplitude]; an old bin's count is spread evenly."""
+    def resampled(self, count: int) -> NDArray[np.float64]:
+        """(count,) counts of |x| in equal bins over [0, amplitude]; an old bin's count is spread evenly."""
         counts = self.magnitudes()
         running = np.concatenate([[0.0], np.cumsum(counts)])
-        edges = np.linspace(0.0, self.amplitude / self.width, bins + 1)
+        edges = np.linspace(0.0, self.amplitude / self.width, count + 1)
         edges[-1] = len(counts)
         return np.diff(np.interp(edges, np.arange(len(counts) + 1), running))
 
@@ -112,35 +89,43 @@ class TensorStatistics:
         return Range(min(max(self.low, -amplitude), 0.0), max(min(self.high, amplitude), 0.0))
 
 
+def widest(some: Extremes, others: Extremes) -> Extremes:
+    """The lowest lows and the highest highs of both, channel by channel; one of them may have none yet."""
+    if not (some.size and others.size):
+        return some if some.size else others
+    return np.stack([np.minimum(some[0], others[0]), np.maximum(some[1], others[1])])
+
+
 @dataclass(frozen=True)
 class Statistics:
-    """The measured distributions of a calibration run."""
+    """The measured distributions of a calibration run.
 
+    Attributes:
+        model: what was measured: the hash of a prepared graph and its weights.
+        tensors: what was measured of each tensor.
+    """
+
+    model: str
     tensors: Mapping[str, TensorStatistics]
-    samples: int
 
+    @property
+    def samples(self) -> int:
+        """How many samples all tensors were measured on."""
+        return min((measured.samples for measured in self.tensors.values()), default=0)
 
-def _exponent(amplitude: float) -> int:
-    """The smallest exponent whose bins hold +amplitude and -amplitude, each in [-HALF, HALF)."""
-    if amplitude == 0.0:
-        return SMALLEST_EXPONENT
-    return math.frexp(amplitude)[1] - int(math.log2(HALF))
+    def merge(self, other: Statistics) -> Statistics:
+        """What one run over the samples of both would have measured.
 
-
-def _bins(values: Floats, exponent: int) -> NDArray[np.int32]:
-    """The bin of each of `values` from zero on, rounded towards it so that an underflow cannot move a value."""
-    factor = math.ldexp(1.0, -exponent)
-    scaled = values * np.float32(factor) if abs(exponent) < 126 else values.astype(np.float64) * factor
-    return scaled.astype(np.int32)
-
-
-def _widened(histogram: NDArray[np.int64], doublings: int) -> NDArray[np.int64]:
-    """A copy with the same counts in bins 2 ** doublings as wide."""
-    histogram = histogram.copy()
-    for _ in range(min(doublings, 2 * HALF.bit_length())):
-        if not histogram.any():
-            break
-        pairs = histogram.reshape(-1, 2).sum(axis=1)
-        histogram = np.zeros_like(histogram)
-        histogram[HALF // 2 : HALF + HALF // 2] = pairs
-    return histogram
+        Raises:
+            DataError: they are of different models, or of different tensors.
+        """
+        if self.model != other.model:
+            raise DataError(f"Statistics of different models cannot be merged: {self.model} and {other.model}.")
+        if apart := sorted(self.tensors.keys() ^ other.tensors.keys()):
+            raise DataError(
+                f"Statistics of different tensors cannot be merged: only one has '{apart[0]}'"
+                + (f" and {len(apart) - 1} more." if apart[1:] else ".")
+            )
+        return Statistics(
+            self.model, {name: measured.merge(other.tensors[name]) for name, measured in self.tensors.items()}
+        )

@@ -11,12 +11,13 @@ from onnxq.core.samples import Data, Samples
 from onnxq.data.arrays import ArraySource
 from onnxq.data.feeds import FeedSource
 from onnxq.data.fit import as_arrays
+from onnxq.data.images import IMAGES
 from onnxq.data.kind import Kind, Request
 from onnxq.data.labels import split_labels
 from onnxq.data.npz import NPZ
 from onnxq.errors import DataError
 
-KINDS: tuple[Kind, ...] = (NPZ,)
+KINDS: tuple[Kind, ...] = (IMAGES, NPZ)
 
 
 def source(data: Data | Samples, request: Request) -> Source:
@@ -29,15 +30,21 @@ def source(data: Data | Samples, request: Request) -> Source:
     request = replace(request, limit=samples.first, preprocess=samples.preprocess)
     given = samples.data
     if isinstance(given, str | Path):
-        return _kind(Path(given)).open(Path(given), request)
-    if request.preprocess:
-        raise DataError("Only images in a folder are preprocessed. Give the path of one.")
+        kind = _kind(Path(given))
+        _check_preprocess(request, f"'{given}' is {kind.doc}", kind is IMAGES)
+        return kind.open(Path(given), request)
+    _check_preprocess(request, "These are arrays", False)
     if isinstance(given, Mapping):
         arrays, labels = split_labels(as_arrays(given), request.labels, request.inputs)
         return ArraySource(arrays, request.inputs, request.batch_size, labels, request.limit)
     if callable(given) or isinstance(given, Iterable):
         return FeedSource(given, request.inputs, request.limit)
     raise DataError(f"Data are a path, arrays by input name, or feed dicts. Got {type(given).__name__}.")
+
+
+def _check_preprocess(request: Request, what: str, images: bool) -> None:
+    if request.preprocess and not images:
+        raise DataError(f"{what}, but only images in a folder are preprocessed. Leave out --preprocess.")
 
 
 def _kind(path: Path) -> Kind:

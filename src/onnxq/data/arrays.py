@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,10 @@ class ArraySource:
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """See Source."""
         return self._cut(np.arange(start, len(self)))
+
+    def rebatched(self, size: int) -> ArraySource:
+        """See Source."""
+        return replace(self, batch_size=size)
 
     def some(self, samples: int, seed: int) -> Iterator[Batch]:
         """See Source."""

@@ -48,6 +48,10 @@ class FeedSource:
             if self.limit is not None and done >= self.limit:
                 return
 
+    def rebatched(self, size: int) -> FeedSource:  # noqa: ARG002 - feeds are not cut
+        """See Source."""
+        return self
+
     def some(self, samples: int, seed: int) -> Iterator[Batch]:  # noqa: ARG002 - a stream has no choice
         """The first samples: a stream cannot be searched."""
         wanted = samples if self.limit is None else min(samples, self.limit)

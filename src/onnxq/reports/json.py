@@ -1,4 +1,4 @@
-"""A Report as JSON text. Figures that are no numbers in JSON (Inf, NaN) become null."""
+"""Reports and Statistics as JSON text. Figures that are no numbers in JSON (Inf, NaN) become null."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ import json
 import math
 
 from onnxq.core.report import Report
+from onnxq.core.statistics import Statistics
 
 
 def report_json(report: Report) -> str:
     """The report, indented."""
     return json.dumps(_finite(report.to_json()), indent=2)
+
+
+def statistics_json(statistics: Statistics) -> str:
+    """What was measured, without the histograms."""
+    tensors = {
+        name: {"samples": found.samples, "count": found.count, "low": found.low, "high": found.high}
+        for name, found in statistics.tensors.items()
+    }
+    data = {"model": statistics.model, "samples": statistics.samples, "tensors": tensors}
+    return json.dumps(_finite(data), indent=2)
 
 
 def _finite(value: object) -> object:

@@ -1,4 +1,4 @@
-"""A Report and a Plan as tables for a terminal."""
+"""A Report, a Plan and Statistics as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from onnxq.core.plan import Plan
 from onnxq.core.report import Fidelity, Report
+from onnxq.core.statistics import Statistics
 
 SHOWN = 8
 """Rows of a list in a short summary; the rest is counted."""
@@ -43,6 +44,19 @@ def plan_table(plan: Plan) -> RenderableType:
     return Group(table, *ties, Text(_counts(plan), style="bold"))
 
 
+def statistics_table(statistics: Statistics, verbose: bool) -> RenderableType:
+    """How much was measured; with `verbose`, one row per tensor."""
+    count = sum(found.count for found in statistics.tensors.values())
+    line = f"Measured {len(statistics.tensors)} tensors on {statistics.samples} samples: {count:,} numbers."
+    if not verbose:
+        return Text(line)
+    table = _table("tensor", "low", "high", "numbers", "channels")
+    for name, found in statistics.tensors.items():
+        channels = str(found.channels.shape[1] or "")
+        table.add_row(name, f"{found.low:.5g}", f"{found.high:.5g}", f"{found.count:,}", channels)
+    return Group(table, Text(line))
+
+
 def _counts(plan: Plan) -> str:
     nodes = {decision.site.node for decision in plan.quantized}
     return (
@@ -54,7 +68,7 @@ def _counts(plan: Plan) -> str:
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        numeric = column in ("INT8", "of", "nodes", "places", "input")
+        numeric = column in ("INT8", "of", "nodes", "places", "input", "low", "high", "numbers", "channels")
         table.add_column(column, overflow="fold", justify="right" if numeric else "left")
     return table
 
@@ -68,7 +82,11 @@ def _quantized(report: Report) -> RenderableType:
     for op, (done, total) in report.quantized.items():
         joins = len(report.residuals) if op == "Add" else 0
         table.add_row(op, Text(str(done), style="green"), str(total), f"{joins} residual shortcuts" if joins else "")
-    return _headed(f"Quantized, from {report.calibration_samples} calibration samples", table)
+    known, count = report.known
+    sources = [f"{count} scales of the {known}"] if count else []
+    if report.calibration_samples or not sources:
+        sources.append(f"{report.calibration_samples} calibration samples")
+    return _headed(f"Quantized, from {' and '.join(sources)}", table)
 
 
 def _refused(report: Report, verbose: bool) -> RenderableType:
@@ -88,7 +106,8 @@ def _prepared(report: Report) -> RenderableType:
     table = _table("places", "what")
     for text, count in report.prepared:
         table.add_row(str(count), text)
-    return _headed(f"Prepared; outputs changed by at most {report.drift:.1e} of their largest value", table)
+    drift = "" if report.drift is None else f"; outputs changed by at most {report.drift:.1e} of their largest value"
+    return _headed(f"Prepared{drift}", table)
 
 
 def _floored(report: Report) -> RenderableType:
@@ -97,7 +116,9 @@ def _floored(report: Report) -> RenderableType:
     return Text(f"Never active, so their scales are floors: {', '.join(names[:SHOWN])}{more}\n", style="yellow")
 
 
-def _fidelity(fidelity: Fidelity, data: str) -> RenderableType:
+def _fidelity(fidelity: Fidelity | None, data: str) -> RenderableType:
+    if fidelity is None:
+        return Text("Fidelity to FP32 was not measured: give samples with --eval\n", style="yellow")
     where = f"{fidelity.samples} {data} samples" + ("" if data == "evaluation" else "; give others with --eval")
     labelled = any("top1" in row for row in fidelity.figures.values())
     columns = ("top-1 FP32", "top-1 INT8", "same class") if labelled else ()

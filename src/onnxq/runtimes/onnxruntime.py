@@ -1,4 +1,4 @@
-"""Edge to ONNX Runtime: runs models on the CPU."""
+"""Edge to ONNX Runtime: runs models."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from onnxq.core.batch import Tensors
 from onnxq.errors import RuntimeFailure
+from onnxq.runtimes.setup import Setup
 
-_QUIET = 4  # fatal messages only: failures reach the caller as exceptions
 _FAILURES: tuple[type[Exception], ...] = (
     *(kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
     ValueError,
@@ -31,31 +31,31 @@ class Session:
         outputs: the names of what a call returns.
     """
 
-    def __init__(self, model: onnx.ModelProto, extra_outputs: Sequence[str] = (), as_written: bool = False) -> None:
+    def __init__(self, model: onnx.ModelProto, taps: Sequence[str] = (), setup: Setup = Setup()) -> None:
         """Loads `model`.
 
         Args:
             model: to run.
-            extra_outputs: further tensors to return; the model's own outputs are then left out.
-            as_written: compute Q/DQ as they are written, instead of fusing them into integer kernels.
+            taps: further tensors to return; the model's own outputs are then left out.
+            setup: where and how.
 
         Raises:
             RuntimeFailure: ONNX Runtime refuses the model.
         """
-        options = ort.SessionOptions()
-        options.log_severity_level = _QUIET
-        options.enable_mem_pattern = options.enable_cpu_mem_arena = False  # they cost memory, and save no time here
-        if as_written:  # integer kernels also round biases to 32 bits, in which those of nearly dead channels overflow
-            options.add_session_config_entry("session.disable_quant_qdq", "1")
-        self.outputs = list(extra_outputs) or [value.name for value in model.graph.output]
+        self.outputs = list(taps) or [value.name for value in model.graph.output]
         weights = {tensor.name for tensor in model.graph.initializer}
         self._inputs = {value.name for value in model.graph.input} - weights  # what a caller has to feed
         self._computed = [name for name in self.outputs if name not in self._inputs]
-        tapped = _tapped(model, self._computed) if extra_outputs else model
+        tapped = _tapped(model, self._computed) if taps else model
         try:
-            self._session = _load(tapped, options)
+            self._session = _load(tapped, setup)
         except _FAILURES as cause:
             raise RuntimeFailure(f"ONNX Runtime {ort.__version__} refuses the model: {_first_line(cause)}") from cause
+        if (lost := [name for name in setup.providers if name not in self._session.get_providers()]) and self._computed:
+            raise RuntimeFailure(
+                f"ONNX Runtime {ort.__version__} cannot start {', '.join(lost)}: a driver or library that it needs is "
+                "missing. Leave out --provider to run on the CPU."
+            )
 
     def __call__(self, feeds: Tensors) -> Tensors:
         """The outputs for `feeds`, by name.
@@ -73,13 +73,13 @@ class Session:
         }
 
 
-def run(model: onnx.ModelProto, feeds: Tensors) -> Tensors:
+def run(model: onnx.ModelProto, feeds: Tensors, setup: Setup = Setup()) -> Tensors:
     """The outputs of `model` for one set of feeds; nothing of it stays in memory.
 
     Raises:
         RuntimeFailure: ONNX Runtime refuses the model, or stops.
     """
-    return Session(model)(feeds)
+    return Session(model, setup=setup)(feeds)
 
 
 def evaluate(model: onnx.ModelProto) -> dict[str, np.ndarray]:
@@ -87,8 +87,8 @@ def evaluate(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     return dict(Session(model)({}))
 
 
-def _load(model: onnx.ModelProto, options: ort.SessionOptions) -> ort.InferenceSession:
-    providers = ["CPUExecutionProvider"]
+def _load(model: onnx.ModelProto, setup: Setup) -> ort.InferenceSession:
+    options, providers = setup.session_options(), list(setup.providers)
     try:
         return ort.InferenceSession(model.SerializeToString(), options, providers)
     except EncodeError:  # more than one protobuf message can hold: 2 GiB

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from onnxq.core.bins import HALF
 from onnxq.core.format import Format, Range
-from onnxq.core.statistics import HALF, TensorStatistics
+from onnxq.core.statistics import TensorStatistics
 
 MERGED = 4
 """Bins of the statistics that the search takes together: still at least 8 to a step of 127 codes."""

@@ -1,0 +1,72 @@
+"""`onnxq calibrate`: an FP32 model and inputs in, statistics of its activations out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from onnxq import files
+from onnxq.cli import options as shared
+from onnxq.cli.output import NARROW, console
+from onnxq.cli.progress import Bar
+from onnxq.core.recipe import Recipe
+from onnxq.core.statistics import Statistics
+from onnxq.pipeline import Checkpoint, calibrate, save_statistics
+from onnxq.reports.json import statistics_json
+from onnxq.reports.text import statistics_table
+
+EXAMPLE = "example: onnxq calibrate model.onnx stats.npz --calib inputs.npz, then onnxq quantize ... --stats stats.npz"
+
+
+def add_command(commands: Any) -> None:
+    """Adds the command and its options."""
+    text = "measure a model's activations once, for any calibrator"
+    command = commands.add_parser("calibrate", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+    shared.add_model(command)
+    command.add_argument("output", metavar="STATS", type=Path, help="where the statistics go, an npz file")
+    data = command.add_argument_group("data")
+    shared.add_samples(data, required=True)
+    data.add_argument(
+        "--resume", action="store_true", help="go on where an interrupted run with the same STATS and data stopped"
+    )
+    shared.add_plan(data)
+    shared.add_execution(command)
+    shared.add_talk(command, "what was measured", "show what was measured of each tensor, the slowest first")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Calibrates and writes statistics."""
+    for given in shared.inputs_of(options, ("model", "calib", "plan")):
+        files.check_output(given, options.output)
+    checkpoint = Checkpoint(options.output, options.resume)
+    try:
+        statistics = _calibrated(options, checkpoint)
+    except KeyboardInterrupt:
+        if checkpoint.path.exists():
+            raise KeyboardInterrupt(f"'{checkpoint.path}' has what was counted: go on with --resume") from None
+        raise
+    if options.json:
+        print(statistics_json(statistics))
+    elif not options.quiet:
+        console(NARROW).print(statistics_table(statistics, options.verbose))
+
+
+def _calibrated(options: argparse.Namespace, checkpoint: Checkpoint) -> Statistics:
+    """The statistics, written."""
+    with Bar(options.quiet or options.json, options.verbose) as bar:
+        if checkpoint.path.exists() and not options.resume:
+            bar.note(f"'{checkpoint.path}' of an interrupted run is given up. --resume would have gone on from it.")
+        statistics = calibrate(
+            options.model,
+            shared.given_samples(options),
+            Recipe(target=options.target, skip=shared.selectors(options)),
+            plan=shared.plan_text(options),
+            execution=shared.execution(options, bar),
+            checkpoint=checkpoint,
+        )
+        bar.begin("write")
+        save_statistics(statistics, options.output)
+        checkpoint.remove()
+    return statistics

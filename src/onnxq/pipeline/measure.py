@@ -1,0 +1,87 @@
+"""Statistics of a model: measured on samples, going on where an interrupted run stopped, or read from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from onnxq import onnx_io
+from onnxq.core.batch import Run, Source, Tensors
+from onnxq.core.execution import Execution
+from onnxq.core.statistics import Statistics, TensorStatistics
+from onnxq.core.tap import Tap, channel_axis
+from onnxq.errors import DataError
+from onnxq.pipeline.sources import BATCH_SIZE, first
+from onnxq.pipeline.subject import Subject
+from onnxq.runtimes import machine, onnxruntime
+from onnxq.runtimes.setup import Setup
+from onnxq.stages.calibrate import Journal, Limits, calibrate
+
+SHARE, MOST = 8, 1 << 29
+"""Fetched tensors may take the 8th part of the machine's memory, at most 512 MiB: more makes nothing faster."""
+
+
+def limits(execution: Execution) -> Limits:
+    """What fetched tensors may take, and the cores there are."""
+    return Limits(execution.max_memory or min(machine.memory() // SHARE, MOST), machine.cores())
+
+
+def taps(subject: Subject, tensors: Sequence[str], feeds: Tensors) -> tuple[Tap, ...]:
+    """What is measured of each of `tensors`, with what it takes for a batch like `feeds`."""
+    sizes = onnx_io.tensor_sizes(subject.prepared.model, feeds)
+    known = [sizes[name] for name in tensors if name in sizes]
+    guess = max(known, default=max((array.nbytes for array in feeds.values()), default=0))
+    fed = dict.fromkeys(feeds, 0)  # inputs are at hand, and need not be fetched
+    return tuple(Tap(n, channel_axis(subject.view, n), fed.get(n, sizes.get(n, guess))) for n in tensors)
+
+
+def fitting_batch_size(subject: Subject, tensors: Sequence[str], feeds: Tensors, execution: Execution) -> int:
+    """How many samples a batch holds so that one for each core fits into memory.
+
+    Args:
+        subject: the model.
+        tensors: those that are fetched.
+        feeds: one sample.
+        execution: says so itself, or how much memory there is.
+    """
+    if execution.batch_size is not None:
+        return execution.batch_size
+    have = limits(execution)
+    each = sum(tap.bytes for tap in taps(subject, tensors, feeds))
+    return max(1, min(BATCH_SIZE, have.memory // max(1, each * have.cores)))
+
+
+def measure(
+    subject: Subject, source: Source, tensors: Sequence[str], execution: Execution, journal: Journal
+) -> Mapping[str, TensorStatistics]:
+    """The statistics of `tensors` over all samples of `source`.
+
+    Raises:
+        DataError: there are no samples, or the model computes NaN or Inf from them.
+    """
+    setup = replace(Setup.of(execution), reuses_memory=True)
+
+    def load(names: Sequence[str], threads: int) -> Run:
+        return onnxruntime.Session(subject.prepared.model, names, replace(setup, threads=threads))
+
+    wanted = taps(subject, tensors, first(source.batches()).feeds)
+    return calibrate(load, source, wanted, limits(execution), journal, execution.observer)
+
+
+def covering(statistics: Statistics, subject: Subject, tensors: Sequence[str]) -> Statistics:
+    """The same statistics, once they are known to be of this model and of all `tensors`.
+
+    Raises:
+        DataError: they are not.
+    """
+    if statistics.model != subject.fingerprint:
+        raise DataError(
+            f"The statistics belong to another model: {statistics.model}, this one is {subject.fingerprint}. Make them "
+            "anew with `onnxq calibrate`, as for a model that was trained further."
+        )
+    if missing := [name for name in tensors if name not in statistics.tensors]:
+        raise DataError(
+            f"The plan quantizes '{missing[0]}'{f' and {len(missing) - 1} more tensors' if missing[1:] else ''}, which "
+            "the statistics lack. Make them anew with the same --skip, --plan and --target."
+        )
+    return statistics

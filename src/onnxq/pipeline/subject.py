@@ -1,0 +1,83 @@
+"""A model on its way to being quantized: read, prepared, planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import onnx
+
+from onnxq import onnx_io
+from onnxq.catalog import pick
+from onnxq.catalog.formats import FORMATS
+from onnxq.catalog.targets import TARGETS
+from onnxq.core.graph import GraphView
+from onnxq.core.plan import Plan
+from onnxq.core.recipe import Recipe
+from onnxq.core.target import Target
+from onnxq.errors import ModelError
+from onnxq.runtimes import onnxruntime
+from onnxq.stages.plan import check_plan
+from onnxq.stages.plan import plan as make_plan
+from onnxq.stages.prepare import Prepared, prepare
+
+Model = onnx.ModelProto | str | Path
+FORMATS_BY_NAME = {stored.name: stored for stored in FORMATS}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that is ready to be planned."""
+
+    prepared: Prepared
+    view: GraphView
+    target: Target
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells its prepared graph and its weights from those of other models."""
+        return onnx_io.fingerprint(self.prepared.model)
+
+
+def load(model: Model) -> onnx.ModelProto:
+    """The model itself, read if it is a path.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    if isinstance(model, onnx.ModelProto):
+        return model
+    if not isinstance(model, str | Path):
+        raise ModelError(f"A model is a path or an onnx.ModelProto. Got {type(model).__name__}.")
+    return onnx_io.load(Path(model))
+
+
+def read(given: onnx.ModelProto, recipe: Recipe) -> Subject:
+    """Prepares a model for planning.
+
+    Raises:
+        ModelError: it cannot be prepared.
+        RecipeError: there is no such target.
+    """
+    target = pick(TARGETS, recipe.target, "target")
+    prepared = prepare(given, onnxruntime.evaluate, target.opset)
+    return Subject(prepared, onnx_io.view(prepared.model), target)
+
+
+def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -> Plan:
+    """The given plan less what the recipe skips, or a new one.
+
+    Raises:
+        PlanError: the given plan is none, or belongs to another model.
+        RecipeError: a selector matches nothing.
+        ModelError: nothing can be quantized.
+    """
+    if given is None:
+        return make_plan(subject.view, subject.target, recipe.selectors)
+    text = given.to_json() if isinstance(given, Plan) else given
+    made = Plan.from_json(text, subject.view)  # checks it against the graph
+    for selector in recipe.selectors:
+        made = made.without(selector.select(subject.view.nodes))
+    check_plan(made, subject.view, subject.target, FORMATS_BY_NAME)
+    return made
