@@ -66,7 +66,7 @@ def add_execution(command: argparse.ArgumentParser) -> None:
         type=_bytes,
         metavar="SIZE",
         help="what tensors fetched from the model may take at a time, such as 256MB; more are taken in several passes; "
-        "default: an eighth of the machine's memory, at most 512MiB",
+        "default: an eighth of the machine's memory, at most 256MiB",
     )
     group.add_argument(
         "--provider",

@@ -75,7 +75,7 @@ def _framed(image: Image.Image, preprocess: Preprocess, path: Path) -> Image.Ima
     height, width = preprocess.resized((image.height, image.width))
     if height * width > (Image.MAX_IMAGE_PIXELS or height * width):
         raise DataError(
-            f"The image '{path}' of {image.height}x{image.width} would grow to {height}x{width}. Remove it."
+            f"The image '{path}' of {image.height}x{image.width} would grow to {height}x{width}. Resize less."
         )
     resized = image.resize((width, height), Image.Resampling[preprocess.interpolation.upper()])
     if preprocess.letterbox is None or not isinstance(preprocess.resize, tuple):

@@ -36,11 +36,11 @@ def check_fit(path: Path, shape: tuple[int, ...], spec: InputSpec, preprocess: P
     if spec.shape is None:
         return
     wanted = spec.shape[-3:]
-    fits = all(want in (None, got) for want, got in zip(wanted, shape, strict=False))
-    if len(wanted) < 3 or len(spec.shape) > 4 or not fits:
+    takes_images = len(spec.shape) in (3, 4)
+    if not takes_images or any(want not in (None, got) for want, got in zip(wanted, shape, strict=True)):
         raise DataError(
-            f"The image '{path}' becomes {shape}, but the model input '{spec.name}' has {_readable(spec.shape)}."
-            f"{_fix(wanted, shape, preprocess) if len(wanted) == 3 else ''}"
+            f"The image '{path}' becomes {shape}, but the model input '{spec.name}' has {_readable(spec.shape)}. "
+            f"{_fix(wanted, shape, preprocess) if takes_images else 'It takes no images.'}"
         )
 
 
@@ -53,21 +53,22 @@ def _fix(wanted: tuple[int | None, ...], shape: tuple[int, ...], preprocess: Pre
     channels, height, width = wanted if layout == "nchw" else (wanted[2], *wanted[:2])
     if channels not in (None, preprocess.channels):
         if channels not in (1, 3):
-            return f" Images have 1 or 3 channels, not {channels}."
-        tokens.append("color=gray mean=0 std=1" if channels == 1 else "color=rgb")
+            return f"Images have 1 or 3 channels, not {channels}."
+        several = max(len(preprocess.mean), len(preprocess.std)) > 1
+        tokens.append(f"color=gray{' mean=MEAN std=STD' if several else ''}" if channels == 1 else "color=rgb")
     size = shape[1:] if preprocess.layout == "nchw" else shape[:2]
     if any(want not in (None, got) for want, got in zip((height, width), size, strict=True)):
         tokens.append(f"resize={height or size[0]}x{width or size[1]}{' crop=none' if preprocess.crop else ''}")
-    return f" Add {' '.join(tokens)} to --preprocess."
+    return f"Add {' '.join(tokens)} to --preprocess."
 
 
 def check_batch(spec: InputSpec, firsts: Mapping[tuple[int, ...], Path]) -> None:
     """Checks that samples of different shapes can be fed one by one."""
     if spec.shape is None or len(spec.shape) == 3 or spec.shape[0] in (None, 1):
         return
-    (one, first), (other, second) = list(firsts.items())[-1:-3:-1]
+    (one, first), (other, second) = list(firsts.items())[:2]
     raise DataError(
-        f"The image '{second}' becomes {other} and '{first}' {one}, but the model input '{spec.name}' takes "
+        f"The image '{first}' becomes {one} and '{second}' {other}, but the model input '{spec.name}' takes "
         f"{spec.shape[0]} at a time. Add resize=HEIGHTxWIDTH to --preprocess."
     )
 

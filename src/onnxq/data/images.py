@@ -72,16 +72,18 @@ def _open(path: Path, request: Request) -> Source:
         raise DataError(f"Images need Pillow: pip install 'onnxq[images]'. ({cause})") from cause
     names = tuple(sorted(image_names(path))[: request.limit])
     shapes = sample_shapes(path, names, preprocess)
-    firsts = dict(zip(reversed(shapes), reversed(names), strict=True))  # the first image of each shape
-    for shape, name in firsts.items():
-        check_fit(path / name, shape, spec, preprocess)
+    firsts: dict[tuple[int, ...], Path] = {}  # of each shape
+    for name, shape in zip(names, shapes, strict=True):
+        firsts.setdefault(shape, path / name)
+    for shape, image in firsts.items():
+        check_fit(image, shape, spec, preprocess)
     rows = ImageRows(path, names, preprocess, shapes[0], dtype)
     source = ArraySource(
         {spec.name: rows}, request.inputs, request.batch_size, namer=lambda number: f"image '{names[number]}'"
     )
     if len(firsts) == 1:
         return source
-    check_batch(spec, {shape: path / name for shape, name in firsts.items()})
+    check_batch(spec, firsts)
     return OneByOne(source.rebatched(1))
 
 

@@ -17,8 +17,8 @@ from onnxq.runtimes import machine, onnxruntime
 from onnxq.runtimes.setup import Setup
 from onnxq.stages.calibrate import Journal, Limits, calibrate
 
-SHARE, MOST = 8, 1 << 29
-"""Fetched tensors may take the 8th part of the machine's memory, at most 512 MiB: more makes nothing faster."""
+SHARE, MOST = 8, 1 << 28
+"""Fetched tensors may take the 8th part of the machine's memory, at most 256 MiB: more makes nothing faster."""
 
 
 def limits(execution: Execution) -> Limits:
