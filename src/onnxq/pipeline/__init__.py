@@ -22,7 +22,7 @@ from onnxq.core.samples import Data, Samples
 from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
 from onnxq.errors import DataError, ModelError, RuntimeFailure
-from onnxq.pipeline.measure import covering, fitting_batch_size, measure
+from onnxq.pipeline.measurement import covering, fitting_batch_size, measure
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.sources import Sources, first
 from onnxq.pipeline.statistics_file import Checkpoint, load_calibration_cache, load_statistics, save_statistics
@@ -186,7 +186,7 @@ def _statistics(
         return covering(calib, subject, tensors)
     if source is None and not ready.known.scales:
         raise DataError(
-            "There are no calibration data. Give typical inputs with --calib, or what was measured on some, --stats."
+            "There are no calibration data. Give typical inputs with --calib, or what was measured before with --stats."
         )
     if source is None or not tensors:
         return Statistics(subject.fingerprint, {})  # all scales are known, or the next stage says which are not
