@@ -11,8 +11,10 @@ whether it was counted before or after: the counts are a function of the set of 
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
+from fast_histogram import histogram1d
 from numpy.typing import NDArray
 
 from onnxq.core.format import Floats
@@ -27,8 +29,10 @@ SMALLEST_EXPONENT = -1000
 Counts = NDArray[np.int64]
 """(2 * HALF - 1,) how many numbers lie in each bin."""
 
-_PIECE = 1 << 16  # numbers counted at once: they and their bins stay in the processor's cache
-_FLOAT32 = 126  # exponents beyond this are not those of a float32
+Counted = TypeVar("Counted", NDArray[np.int64], NDArray[np.float64])
+
+_FLOAT32 = 126  # factors with larger exponents are none that a float32 holds
+_LARGE = 1000
 
 
 def empty() -> Counts:
@@ -43,50 +47,52 @@ def exponent_for(amplitude: float) -> int:
     return max(math.frexp(amplitude)[1] - int(math.log2(HALF)), SMALLEST_EXPONENT)
 
 
-def widen(counts: Counts, doublings: int) -> None:
-    """Makes the bins of `counts` 2 ** doublings times as wide, in place."""
-    if doublings <= 0 or not counts.any():
-        return
+def widened(counts: Counted, doublings: int) -> Counted:
+    """The same counts in bins 2 ** doublings times as wide.
+
+    Args:
+        counts: in all bins, or in those from the middle on.
+        doublings: how often neighbouring bins are added up.
+
+    Returns:
+        (2 * HALF - 1,) counts.
+    """
+    wide = np.zeros(2 * HALF - 1, counts.dtype)
+    wide[-len(counts) :] = counts
     for _ in range(min(doublings, HALF.bit_length())):  # by then all is in the middle
-        right = counts[MIDDLE + 2 :: 2] + counts[MIDDLE + 3 :: 2]
-        left = counts[MIDDLE - 2 :: -2] + counts[MIDDLE - 3 :: -2]
-        middle = counts[MIDDLE - 1 : MIDDLE + 2].sum()
-        counts[:] = 0
-        counts[MIDDLE] = middle
-        counts[MIDDLE + 1 : MIDDLE + 1 + len(right)] = right
-        counts[MIDDLE - len(left) : MIDDLE] = left[::-1]
+        right = wide[MIDDLE + 2 :: 2] + wide[MIDDLE + 3 :: 2]
+        left = wide[MIDDLE - 2 :: -2] + wide[MIDDLE - 3 :: -2]
+        middle = wide[MIDDLE - 1 : MIDDLE + 2].sum()
+        wide[:] = 0
+        wide[MIDDLE] = middle
+        wide[MIDDLE + 1 : MIDDLE + 1 + len(right)] = right
+        wide[MIDDLE - len(left) : MIDDLE] = left[::-1]
+    return wide
 
 
-class Scratch:
-    """Memory to count in, used again and again; not by two threads at once."""
+def count(values: Floats, exponent: int, signed: bool) -> NDArray[np.float64]:
+    """How many numbers lie in each bin. Other threads may run meanwhile.
 
-    def __init__(self) -> None:
-        self._scaled = np.empty(_PIECE, np.float32)
-        self._bins = np.empty(_PIECE, np.int32)
+    Args:
+        values: of any shape; they must fit.
+        exponent: the bins are 2 ** exponent wide.
+        signed: whether there are negative numbers among them.
 
-    def count(self, values: Floats, exponent: int, counts: Counts, signed: bool) -> None:
-        """Adds numbers to `counts`.
+    Returns:
+        (2 * HALF - 1,) counts, or without negative numbers those from the bin in the middle on, (HALF,).
+    """
+    if exponent > _LARGE:  # the last bin would end beyond the largest float64
+        values, exponent = values * 2.0**-_LARGE, exponent - _LARGE
+    if not signed:
+        return _histogram(values, HALF, 0.0, math.ldexp(HALF, exponent))
+    if values.dtype.itemsize < 4 or abs(exponent) > _FLOAT32:
+        values = values.astype(np.float64)
+    widths = np.multiply(values, values.dtype.type(math.ldexp(1.0, -exponent)))
+    np.trunc(widths, out=widths)  # towards zero, so that an underflow cannot move a number
+    return _histogram(widths, 2 * HALF - 1, -MIDDLE, HALF)
 
-        Args:
-            values: one axis of finite numbers that fit.
-            exponent: the bins are 2 ** exponent wide.
-            counts: to add to, in place.
-            signed: whether there are negative numbers among them.
-        """
-        first = 0 if signed else MIDDLE
-        for start in range(0, values.size, _PIECE):
-            bins = self._magnitude_bins(values[start : start + _PIECE], exponent)
-            if signed:
-                bins += MIDDLE
-            found = np.bincount(bins)
-            counts[first : first + len(found)] += found
 
-    def _magnitude_bins(self, piece: Floats, exponent: int) -> NDArray[np.int32]:
-        """How many widths each number is from zero, rounded towards it so that an underflow cannot move a number."""
-        bins, factor = self._bins[: piece.size], math.ldexp(1.0, -exponent)
-        if piece.dtype.itemsize > 4 or abs(exponent) >= _FLOAT32:
-            np.copyto(bins, piece.astype(np.float64) * factor, casting="unsafe")
-        else:
-            scaled = np.multiply(piece, np.float32(factor), out=self._scaled[: piece.size])
-            np.copyto(bins, scaled, casting="unsafe")
-        return bins
+def _histogram(values: Floats, bins: int, low: float, high: float) -> NDArray[np.float64]:
+    """Counts in equal bins over [low, high). All that it computes on the way is exact for bins of 2 ** k from 0 on."""
+    counts: NDArray[np.float64] = histogram1d(values, bins, (low, high))
+    return counts

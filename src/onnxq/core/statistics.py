@@ -59,15 +59,10 @@ class TensorStatistics:
             low=min(self.low, other.low),
             high=max(self.high, other.high),
             exponent=exponent,
-            histogram=self._histogram(exponent) + other._histogram(exponent),
+            histogram=bins.widened(self.histogram, exponent - self.exponent)
+            + bins.widened(other.histogram, exponent - other.exponent),
             channels=widest(self.channels, other.channels),
         )
-
-    def _histogram(self, exponent: int) -> Counts:
-        """A copy with bins 2 ** exponent wide, at least as wide as now."""
-        counts = self.histogram.copy()
-        bins.widen(counts, exponent - self.exponent)
-        return counts
 
     def magnitudes(self) -> NDArray[np.int64]:
         """(HALF,) counts of |x| in [k * width, (k + 1) * width), up to the last bin that is not empty (at least 1)."""

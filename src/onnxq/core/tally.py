@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from threading import Lock
 
 import numpy as np
-from numpy.typing import NDArray
 
 from onnxq.core import bins
-from onnxq.core.bins import SMALLEST_EXPONENT, Scratch
+from onnxq.core.bins import SMALLEST_EXPONENT
 from onnxq.core.format import Floats
-from onnxq.core.statistics import TensorStatistics, widest
+from onnxq.core.statistics import Extremes, TensorStatistics, widest
 
 
 class Tally:
@@ -29,35 +29,43 @@ class Tally:
             begun: what is counted already.
         """
         self.seconds = 0.0
+        self._lock = Lock()
         self._axis = axis
         self._samples, self._count = (begun.samples, begun.count) if begun else (0, 0)
         self._low, self._high = (begun.low, begun.high) if begun else (math.inf, -math.inf)
         self._exponent = begun.exponent if begun else SMALLEST_EXPONENT
-        self._histogram = begun.histogram.copy() if begun else bins.empty()
+        self._histogram = (begun.histogram if begun else bins.empty()).astype(np.float64)
         self._channels = begun.channels if begun else np.zeros((2, 0))
 
-    def add(self, values: Floats, samples: int, scratch: Scratch) -> bool:
-        """Counts `values`, of any shape, which came from `samples` samples.
+    def add(self, values: Floats, samples: int) -> bool:
+        """Counts `values`, of any shape, which came from `samples` samples. Several threads may do so at once.
 
         Returns:
             False if they are not all finite; nothing is counted then.
         """
         start = time.perf_counter()
-        extremes = _channel_extremes(values, self._axis)
-        low, high = float(extremes[0].min(initial=math.inf)), float(extremes[1].max(initial=-math.inf))
-        if values.size and not (math.isfinite(low) and math.isfinite(high)):
-            return False
-        self._samples += samples
         if values.size == 0:
+            with self._lock:
+                self._samples += samples
             return True
+        extremes = _channel_extremes(values, self._axis)
+        low, high = float(extremes[0].min()), float(extremes[1].max())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return False
         exponent = max(self._exponent, bins.exponent_for(max(-low, high)))
-        bins.widen(self._histogram, exponent - self._exponent)
-        scratch.count(np.ravel(values), exponent, self._histogram, signed=low < 0)
-        self._count += values.size
-        self._low, self._high, self._exponent = min(self._low, low), max(self._high, high), exponent
-        if self._axis is not None:
-            self._channels = widest(self._channels, extremes)
-        self.seconds += time.perf_counter() - start
+        found = bins.count(values, exponent, signed=low < 0)
+        with self._lock:
+            if exponent < self._exponent:  # another thread has seen something larger
+                found = bins.widened(found, self._exponent - exponent)
+            elif exponent > self._exponent:
+                self._histogram, self._exponent = bins.widened(self._histogram, exponent - self._exponent), exponent
+            self._histogram[-len(found) :] += found
+            self._samples += samples
+            self._count += values.size
+            self._low, self._high = min(self._low, low), max(self._high, high)
+            if self._axis is not None:
+                self._channels = widest(self._channels, extremes)
+            self.seconds += time.perf_counter() - start
         return True
 
     def measured(self) -> TensorStatistics:
@@ -68,7 +76,7 @@ class Tally:
             low=self._low,
             high=self._high,
             exponent=self._exponent,
-            histogram=self._histogram.copy(),
+            histogram=self._histogram.astype(np.int64),
             channels=self._channels,
         )
 
@@ -76,7 +84,7 @@ class Tally:
 def measured(values: Floats) -> TensorStatistics:
     """The statistics of `values` (any shape, finite), as one sample."""
     tally = Tally()
-    tally.add(values, 1, Scratch())
+    tally.add(values, 1)
     return tally.measured()
 
 
@@ -86,15 +94,14 @@ def extremes(values: Floats) -> TensorStatistics:
     return TensorStatistics(1, values.size, low, high, SMALLEST_EXPONENT, np.zeros(0, np.int64), np.zeros((2, 0)))
 
 
-def _channel_extremes(values: Floats, axis: int | None) -> NDArray[np.float64]:
-    """(2, channels) lows and highs; one channel without an axis, none without values."""
-    if not values.size:
-        return np.zeros((2, 0))
+def _channel_extremes(values: Floats, axis: int | None) -> Extremes:
+    """The lows and highs of (some) values; of all as if of one channel without an axis."""
     if axis is None:
-        return np.array([[values.min()], [values.max()]], np.float64)
-    axis %= values.ndim
-    before, after = math.prod(values.shape[:axis]), math.prod(values.shape[axis + 1 :])
-    cut = values.reshape(before, values.shape[axis] * after)
-    # samples first: numpy then runs along long rows, whatever is left of each channel behind them
-    low, high = (cut.min(axis=0), cut.max(axis=0)) if before > 1 else (cut[0], cut[0])
-    return np.stack([low.reshape(-1, after).min(axis=1), high.reshape(-1, after).max(axis=1)]).astype(np.float64)
+        low, high = values.min(keepdims=True), values.max(keepdims=True)
+    else:
+        before, after = math.prod(values.shape[: axis % values.ndim]), math.prod(values.shape[axis % values.ndim + 1 :])
+        low = high = values.reshape(before, -1)
+        if before > 1:  # samples first: numpy then runs along long rows, whatever is left of each channel behind them
+            low, high = low.min(axis=0), high.max(axis=0)
+        low, high = low.reshape(-1, after).min(axis=1), high.reshape(-1, after).max(axis=1)
+    return np.array([low.ravel(), high.ravel()], np.float64) + 0.0  # which makes -0.0 equal 0.0 to the bit

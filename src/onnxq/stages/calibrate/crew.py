@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Lock
 from types import TracebackType
 
 from onnxq.core.batch import Batch, Run
-from onnxq.core.bins import Scratch
 from onnxq.core.tally import Tally
 from onnxq.errors import DataError
 
@@ -17,8 +15,7 @@ from onnxq.errors import DataError
 class Crew:
     """Threads that each run whole batches, while the caller reads the next one.
 
-    The runtime computes without Python's lock, numpy counts with it: so one worker counts at a time, while the others
-    compute. Counts do not depend on the order in which batches are through.
+    Neither computing nor counting holds Python's lock. Counts do not depend on the order in which batches are through.
 
     Attributes:
         counted: how many samples are through, of the first ones without a gap.
@@ -34,7 +31,6 @@ class Crew:
         """
         self.counted = 0
         self._run, self._tallies, self._workers = run, tallies, workers
-        self._scratch, self._counting = Scratch(), Lock()
         self._pool = ThreadPoolExecutor(workers, "onnxq")
         self._pending: deque[Future[int]] = deque()
 
@@ -65,12 +61,11 @@ class Crew:
 
     def _count(self, batch: Batch) -> int:
         values = dict(self._run(batch.feeds))
-        with self._counting:
-            for name, tally in self._tallies.items():
-                value = batch.unpadded(values.pop(name))  # each is freed as soon as it is counted
-                if not tally.add(value, batch.samples, self._scratch):
-                    raise DataError(
-                        f"The FP32 model computes NaN or Inf in tensor '{name}' for {batch.culprit(value)}. "
-                        "Leave that sample out, or skip the node that reads the tensor."
-                    )
+        for name, tally in self._tallies.items():
+            value = batch.unpadded(values.pop(name))  # each is freed as soon as it is counted
+            if not tally.add(value, batch.samples):
+                raise DataError(
+                    f"The FP32 model computes NaN or Inf in tensor '{name}' for {batch.culprit(value)}. "
+                    "Leave that sample out, or skip the node that reads the tensor."
+                )
         return batch.samples
