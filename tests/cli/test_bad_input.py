@@ -104,7 +104,10 @@ def test_missing_evaluation_data_are_named(desk):
 
 
 def test_no_calibration_data_at_all_is_a_mistake(desk):
-    desk.refused(["quantize", "model.onnx", "out.onnx"], "required: --calib")
+    desk.refused(
+        ["quantize", "model.onnx", "out.onnx"],
+        r"There are no calibration data\. Give typical inputs with --calib, or what was measured before with --stats\.",
+    )
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
@@ -178,7 +181,9 @@ def test_a_model_that_computes_nan_is_refused_with_the_tensor(desk):
     nodes = [helper.make_node("Log", ["x"], ["log"]), helper.make_node("MatMul", ["log", "w"], ["y"])]
     save_model(desk, *nodes, shape=("N", 16), w=weight)
     desk.save("calib.npz", x=np.concatenate([np.ones((40, 16), np.float32), -np.ones((1, 16), np.float32)]))
-    desk.refuses_to_quantize("computes NaN or Inf in tensor 'log'", "samples 32 to 40")
+    desk.refuses_to_quantize(
+        "computes NaN or Inf in tensor 'log'", r"for sample 40 of 'calib\.npz'\. Leave that sample out"
+    )
 
 
 def test_no_samples_are_too_few(desk):
@@ -234,7 +239,7 @@ def test_a_percentile_that_is_no_number_is_refused(desk):
 
 @pytest.mark.parametrize("size", ["0", "-3"])
 def test_a_batch_size_below_one_is_refused(desk, size):
-    desk.refuses_to_quantize(f"batch size must be at least 1. Got {size}", options=["--batch-size", size])
+    desk.refuses_to_quantize(f"batch size must be a whole number above 0. Got {size}", options=["--batch-size", size])
 
 
 def test_a_negative_seed_is_refused(desk):

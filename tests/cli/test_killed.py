@@ -73,7 +73,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, s
 
 
 HOLDS = [
-    ("onnxq.pipeline", "calibrate"),
+    ("onnxq.pipeline", "measure"),
     ("os", "write"),  # the first bytes
     ("os", "fsync"),  # all bytes, but no name
 ]

@@ -100,7 +100,7 @@ def test_a_model_beyond_the_limit_of_protobuf_puts_its_weights_beside_it(desk, m
     """The limit is lowered, so that the model lies beyond it."""
     expected = onnx.load_from_string(desk.quantize())
     (desk / "out.onnx").unlink()
-    monkeypatch.setattr("onnxq.onnx_io.PROTOBUF_LIMIT", 50_000)
+    monkeypatch.setattr("onnxq.onnx_io.model_file.PROTOBUF_LIMIT", 50_000)
     before = desk.files()
     desk.quantize()
     assert desk.files().keys() - before.keys() == {"out.onnx", "out.onnx.data"}
@@ -114,7 +114,7 @@ def test_a_disk_that_fills_up_beyond_the_limit_of_protobuf_leaves_nothing(desk, 
         path.write_bytes(b"a part of it")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("onnxq.onnx_io.PROTOBUF_LIMIT", 50_000)
+    monkeypatch.setattr("onnxq.onnx_io.model_file.PROTOBUF_LIMIT", 50_000)
     monkeypatch.setattr("onnx.save_model", fail)
     desk.refused(COMMAND, "'out.onnx' cannot be written: No space left on device")
 

@@ -77,7 +77,7 @@ class TestWhatIsRead:
         ids=["CRLF", "byte order mark", "blanks", "spelling", "said twice"],
     )
     def test_how_the_file_was_kept_does_not_matter(self, text):
-        assert CalibrationCache.from_text(text, "c") == cache("x: 3c010a14", "y: 3d6969df")
+        assert CalibrationCache.from_text(text, "calib.cache") == cache("x: 3c010a14", "y: 3d6969df")
 
     @pytest.mark.parametrize("zero", ["00000000", "0", bits(1e-40)], ids=["zero", "short zero", "denormal"])
     def test_a_tensor_without_a_range_counts_as_missing(self, zero):

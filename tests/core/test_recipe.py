@@ -54,11 +54,5 @@ def test_a_percentile_outside_its_range_is_refused(percentile):
         Recipe(percentile=percentile)
 
 
-@pytest.mark.parametrize("size", [0, -1])
-def test_a_batch_without_samples_is_refused(size):
-    with pytest.raises(RecipeError, match=rf"^The batch size must be at least 1\. Got {size}\.$"):
-        Recipe(batch_size=size)
-
-
 def test_the_ends_of_the_ranges_are_fine():
-    assert Recipe(percentile=100.0, batch_size=1) != Recipe()
+    assert Recipe(percentile=100.0) != Recipe()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from functools import reduce
 
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from onnxq.core.statistics import HALF, SMALLEST_EXPONENT, TensorStatistics
+from onnxq.core.bins import HALF, MIDDLE, SMALLEST_EXPONENT
+from onnxq.core.tally import Tally, measured
 
 exact = settings(max_examples=100, deadline=None, derandomize=True)
 
@@ -36,8 +36,16 @@ def of(array):
     return measured(np.asarray(array))
 
 
-def as_tuple(measured):
-    return (measured.count, measured.low, measured.high, measured.exponent, measured.histogram.tolist())
+def streamed(parts):
+    """The same numbers, counted part by part."""
+    tally = Tally()
+    for part in parts:
+        assert tally.add(part, 1)
+    return tally.measured()
+
+
+def as_tuple(found):
+    return (found.count, found.low, found.high, found.exponent, found.histogram.tolist())
 
 
 def split(array, cuts):
@@ -48,8 +56,7 @@ def split(array, cuts):
 @given(values(), st.lists(st.integers(0, 100), max_size=6))
 @example(AWKWARD, [3, 5])
 def test_any_split_into_batches_gives_the_same(array, cuts):
-    streamed = reduce(OBS, split(array, cuts), TensorStatistics.empty())
-    assert as_tuple(streamed) == as_tuple(of(array))
+    assert as_tuple(streamed(split(array, cuts))) == as_tuple(of(array))
 
 
 @exact
@@ -58,8 +65,7 @@ def test_any_split_into_batches_gives_the_same(array, cuts):
 def test_any_order_gives_the_same(array, order):
     shuffled = array.copy()
     order.shuffle(shuffled)
-    one_by_one = reduce(OBS, np.split(shuffled, len(array) or 1), TensorStatistics.empty())
-    assert as_tuple(one_by_one) == as_tuple(of(array))
+    assert as_tuple(streamed(np.split(shuffled, len(array) or 1))) == as_tuple(of(array))
 
 
 @exact
@@ -76,7 +82,7 @@ def test_any_merge_tree_gives_the_same(array, cuts, order):
 @exact
 @given(values())
 def test_merging_with_nothing_changes_nothing(array):
-    empty = TensorStatistics.empty()
+    empty = Tally().measured()
     assert as_tuple(of(array).merge(empty)) == as_tuple(empty.merge(of(array))) == as_tuple(of(array))
 
 
@@ -96,40 +102,39 @@ def test_float32_and_float64_of_the_same_values_count_the_same(array):
 
 def test_more_values_than_are_binned_at_once_give_the_same():
     array = np.random.default_rng(0).normal(size=300_000).astype(np.float32)
-    streamed = reduce(OBS, np.array_split(array, 7), TensorStatistics.empty())
-    assert as_tuple(streamed) == as_tuple(of(array))
+    assert as_tuple(streamed(np.array_split(array, 7))) == as_tuple(of(array))
 
 
 @exact
 @given(values(smallest=1))
 @example(AWKWARD)
 def test_count_low_and_high_are_those_of_the_values(array):
-    measured = of(array)
-    assert (measured.count, measured.low, measured.high) == (array.size, array.min(), array.max())
-    assert measured.amplitude == np.abs(array).max()
-    assert measured.histogram.sum() == array.size
+    found = of(array)
+    assert (found.count, found.low, found.high) == (array.size, array.min(), array.max())
+    assert found.amplitude == np.abs(array).max()
+    assert found.histogram.sum() == array.size
 
 
 @exact
 @given(values(smallest=1))
 @example(AWKWARD)
 def test_a_value_lies_in_the_bin_that_the_docstring_names(array):
-    """Bin HALF + k holds [k, k + 1) widths, and its mirror image HALF - 1 - k holds (-(k + 1), -k], zero excepted."""
-    measured = of(array)
-    expected = [0] * (2 * HALF)
+    """Bin MIDDLE + k holds [k, k + 1) widths, its mirror image MIDDLE - k (-(k + 1), -k]; they share the middle."""
+    found = of(array)
+    expected = [0] * (2 * HALF - 1)
     for value in array.astype(np.float64).tolist():
-        k = math.floor(abs(value) / 2.0**measured.exponent) if abs(value) >= 2.0**measured.exponent else 0
-        expected[HALF - 1 - k if value < 0 else HALF + k] += 1
-    assert measured.histogram.tolist() == expected
+        k = math.floor(abs(value) / 2.0**found.exponent) if abs(value) >= 2.0**found.exponent else 0
+        expected[MIDDLE - k if value < 0 else MIDDLE + k] += 1
+    assert found.histogram.tolist() == expected
 
 
 @exact
 @given(values(smallest=1))
 def test_the_width_is_the_smallest_power_of_two_that_fits(array):
-    measured = of(array)
-    assert measured.width == 2.0**measured.exponent
-    assert measured.amplitude < HALF * measured.width
-    assert measured.exponent == SMALLEST_EXPONENT or measured.amplitude >= HALF // 2 * measured.width
+    found = of(array)
+    assert found.width == 2.0**found.exponent
+    assert found.amplitude < HALF * found.width
+    assert found.exponent == SMALLEST_EXPONENT or found.amplitude >= HALF // 2 * found.width
 
 
 @pytest.mark.parametrize(
@@ -140,28 +145,31 @@ def test_powers_of_two_start_the_next_exponent(value, exponent):
 
 
 def test_nothing_seen_yet():
-    empty = TensorStatistics.empty()
-    assert (empty.count, empty.low, empty.high, empty.amplitude) == (0, math.inf, -math.inf, 0.0)
-    assert empty.observe(np.zeros((0, 3), np.float32)) is empty
-    assert empty.magnitudes().tolist() == [0]
+    tally = Tally()
+    assert tally.add(np.zeros((0, 3), np.float32), 1)
+    found = tally.measured()
+    assert (found.count, found.low, found.high, found.amplitude) == (0, math.inf, -math.inf, 0.0)
+    assert found.magnitudes().tolist() == [0]
 
 
-def test_observing_leaves_what_was_measured_before_as_it_was():
-    before = of(np.float32([1, 2]))
-    kept = as_tuple(before)
-    before.observe(np.float32([1.5]))
-    before.observe(np.float32([100]))
+def test_counting_on_leaves_what_was_measured_before_as_it_was():
+    tally = Tally(axis=0)
+    tally.add(np.float32([1, 2]), 1)
+    before = tally.measured()
+    kept, channels = as_tuple(before), before.channels.tolist()
+    for values in ([1.5, 0], [100, -3]):
+        tally.add(np.float32(values), 1)
     before.merge(before)
     before.merge(of(np.float32([1e-9])))
-    assert as_tuple(before) == kept
+    assert (as_tuple(before), before.channels.tolist()) == (kept, channels)
 
 
 @exact
 @given(values(smallest=1))
 def test_magnitudes_fold_the_histogram_and_end_with_the_largest(array):
-    measured = of(array)
-    bins = np.minimum(np.abs(array.astype(np.float64)) / measured.width, HALF - 1).astype(int)
-    assert measured.magnitudes().tolist() == np.bincount(bins).tolist()
+    found = of(array)
+    bins = np.minimum(np.abs(array.astype(np.float64)) / found.width, HALF - 1).astype(int)
+    assert found.magnitudes().tolist() == np.bincount(bins).tolist()
 
 
 def test_magnitudes_of_zeros_are_one_bin():
@@ -183,15 +191,13 @@ def test_resampling_keeps_the_total(array, bins):
 @given(values(smallest=1), st.sampled_from([1, 7, 128]))
 def test_resampled_counts_are_those_of_the_values_within_one_old_bin(array, bins):
     """However an old bin is cut, at most the values of that one bin end up on the wrong side of a new edge."""
-    measured = of(array)
+    found = of(array)
     magnitudes = np.abs(array.astype(np.float64))
-    running = np.cumsum(measured.resampled(bins))[:-1]
+    running = np.cumsum(found.resampled(bins))[:-1]
     for k, below in enumerate(running, 1):
-        edge = measured.amplitude * (k / bins)
+        edge = found.amplitude * (k / bins)
         assert (
-            np.sum(magnitudes < edge - measured.width) - 1e-6
-            <= below
-            <= np.sum(magnitudes <= edge + measured.width) + 1e-6
+            np.sum(magnitudes < edge - found.width) - 1e-6 <= below <= np.sum(magnitudes <= edge + found.width) + 1e-6
         )
 
 

@@ -16,7 +16,7 @@ from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.plan import Decision, Plan
 from onnxq.core.spec import PerAxis, PerTensor, Spec
 from onnxq.core.statistics import Statistics
-from onnxq.core.tally import measured
+from onnxq.core.tally import measured as of
 from onnxq.stages.scale import DEAD, FLOOR, scale
 
 FORMATS = {"int8": INT8}
@@ -48,7 +48,7 @@ def weight_scale(weight, spec, calibrator=None):
 def activations(values, ties=(), calibrator=None, specs=None):
     """The scales of activations with those values, each read by the node "n"."""
     sites = [(Site(tensor, "n", index), (specs or {}).get(tensor, ACTIVATION)) for index, tensor in enumerate(values)]
-    seen = {tensor: measured(np.float32(array)) for tensor, array in values.items()}
+    seen = {tensor: of(np.float32(array)) for tensor, array in values.items()}
     return scale(
         plan_of(sites, ties), view_of(), Statistics("", seen), FORMATS, (calibrator or Max(), Max())
     ).activations
@@ -123,7 +123,7 @@ def test_values_too_small_for_a_scale_get_the_smallest_and_are_reported():
 def test_what_was_floored_is_listed_by_tensor():
     weight, site = np.zeros((3, 2), np.float32), Site("w", "n", 1)
     plan = plan_of([(Site("x", "n", 0), ACTIVATION), (site, per_axis(0))])
-    seen = Statistics("", {"x": measured(np.zeros(2))})
+    seen = Statistics("", {"x": of(np.zeros(2))})
     assert dict(scale(plan, view_of(w=weight), seen, FORMATS, (Max(), Max())).floored()) == {"x": 1, "w": 3}
 
 

@@ -12,7 +12,7 @@ from onnxq.core.known_scales import NOTHING_KNOWN, KnownScales
 from onnxq.core.plan import Decision, Plan
 from onnxq.core.spec import Spec
 from onnxq.core.statistics import Statistics
-from onnxq.core.tally import measured
+from onnxq.core.tally import measured as of
 from onnxq.errors import DataError
 from onnxq.stages.scale import FLOOR, lacking, scale
 
@@ -31,7 +31,7 @@ def known(**scales):
 
 def scaled(plan, known, **values):
     """The scale and the source of each activation; only those with `values` were measured."""
-    measured = {tensor: measured(np.float32(array)) for tensor, array in values.items()}
+    measured = {tensor: of(np.float32(array)) for tensor, array in values.items()}
     found = scale(plan, VIEW, Statistics("", measured), {"int8": INT8}, (Max(), Max()), known).activations
     return {tensor: (params.scale[()], params.source) for tensor, params in found.items()}
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from onnxq.core.bins import HALF
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.errors import DataError
 
 VERSION = 1
+BINS = 2 * HALF - 1
 
 _DAMAGED = (ValueError, KeyError, IndexError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 """What numpy and zipfile raise for bytes that are no npz file, a damaged one, or one of something else."""
@@ -39,7 +41,7 @@ def npz_from_statistics(statistics: Statistics, compressed: bool = True) -> byte
         low=np.array([row.low for row in rows], np.float64),
         high=np.array([row.high for row in rows], np.float64),
         exponent=np.array([row.exponent for row in rows], np.int64),
-        histogram=np.stack([row.histogram for row in rows]),
+        histogram=np.array([row.histogram for row in rows], np.int64).reshape(len(rows), BINS),
         channels=np.array([row.channels.shape[1] for row in rows], np.int64),
         channel_extremes=channels,
     )
@@ -71,7 +73,7 @@ def statistics_from_npz(content: bytes, where: str) -> Statistics:
 
 
 def _rows(stored: dict[str, Any]) -> list[tuple[str, TensorStatistics]]:
-    ends = np.cumsum(stored["channels"])
+    ends, histograms = np.cumsum(stored["channels"]), stored["histogram"].reshape(len(stored["tensor"]), BINS)
     return [
         (
             str(name),
@@ -81,7 +83,7 @@ def _rows(stored: dict[str, Any]) -> list[tuple[str, TensorStatistics]]:
                 low=float(stored["low"][row]),
                 high=float(stored["high"][row]),
                 exponent=int(stored["exponent"][row]),
-                histogram=stored["histogram"][row],
+                histogram=histograms[row],
                 channels=stored["channel_extremes"][:, ends[row] - stored["channels"][row] : ends[row]],
             ),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxq.core.tally import measured
+from onnxq.core.tally import measured as of
 
 RNG = np.random.default_rng(0)
 GATED = RNG.normal(size=20_000)
@@ -50,11 +50,11 @@ def distributions():
 def smooth(request):
     """Values in float64 that float32 can hold, and their statistics."""
     values = SMOOTH[request.param].astype(np.float32).astype(np.float64)
-    return values, measured(values)
+    return values, of(values)
 
 
 @pytest.fixture(params=[*SMOOTH, *ODD], ids=str)
 def anything(request):
     """The same, with all that may break an algorithm besides."""
     values = {**SMOOTH, **ODD}[request.param].astype(np.float64)
-    return values, measured(values)
+    return values, of(values)

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from onnxq.catalog.calibrators.entropy import BINS, SAME, Entropy, divergences
 from onnxq.catalog.formats.int8 import INT8
-from onnxq.core.tally import measured
+from onnxq.core.tally import measured as of
 
 LEVELS = 128
 
@@ -52,7 +52,7 @@ def test_divergences_are_those_of_the_definition(counts, levels):
 @pytest.mark.parametrize("name", ["normal", "relu", "lognormal", "outlier"])
 def test_the_search_over_2048_bins_finds_what_the_plain_loop_finds(name, distributions):
     """TensorRT's search: 128 groups, the first bin replaced by the second, the last of equal minima."""
-    measured = measured(distributions[name])
+    measured = of(distributions[name])
     counts = measured.resampled(BINS)
     counts[0] = counts[1]
     costs = reference(counts, LEVELS)
@@ -63,17 +63,17 @@ def test_the_search_over_2048_bins_finds_what_the_plain_loop_finds(name, distrib
 def test_the_zeros_of_a_relu_change_nothing(smooth):
     values, _ = smooth
     values = np.maximum(np.abs(values), np.abs(values).max() / 1000)  # so that the first bin holds the added zeros only
-    plain, padded = (measured(x) for x in (values, np.append(values, np.zeros(10**6))))
+    plain, padded = (of(x) for x in (values, np.append(values, np.zeros(10**6))))
     assert Entropy().choose(plain, INT8) == Entropy().choose(padded, INT8)
 
 
 def test_a_long_thin_tail_is_clipped():
     values = np.append(np.random.default_rng(0).normal(size=100_000), np.linspace(10, 100, 10))
-    assert Entropy().choose(measured(values), INT8).amplitude < 20
+    assert Entropy().choose(of(values), INT8).amplitude < 20
 
 
 @pytest.mark.parametrize("levels", range(2, 17))
 def test_values_on_few_levels_are_not_clipped(levels):
     """Q is P for every range that holds them all: among equals, the widest is taken."""
     values = np.random.default_rng(0).integers(0, levels, 10_000) / (levels - 1)
-    assert Entropy().choose(measured(values), INT8).amplitude == 1.0
+    assert Entropy().choose(of(values), INT8).amplitude == 1.0

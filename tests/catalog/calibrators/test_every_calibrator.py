@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.catalog.formats.int8 import INT8
 from onnxq.core.recipe import Recipe
-from onnxq.core.tally import measured
+from onnxq.core.tally import measured as of
 
 every = pytest.mark.parametrize("calibrator", CALIBRATORS, ids=lambda calibrator: calibrator.name)
 
@@ -40,14 +40,14 @@ def test_the_range_lies_inside_the_measured_one_and_holds_zero(calibrator, anyth
     )
 )
 def test_so_it_does_for_any_values_at_all(calibrator, values):
-    assert_inside(calibrator.choose(measured(values), INT8), values)
+    assert_inside(calibrator.choose(of(values), INT8), values)
 
 
 @every
 @pytest.mark.parametrize("value", [7.7, -7.7, 1e-30, 1e30])
 def test_a_constant_survives_within_half_a_code(calibrator, value):
     values = np.full(1000, value, np.float64)
-    scale = INT8.scale(calibrator.choose(measured(values), INT8))
+    scale = INT8.scale(calibrator.choose(of(values), INT8))
     assert np.abs(INT8.round_trip(values, scale) - values).max() <= scale / 2
 
 
@@ -56,14 +56,14 @@ def test_a_constant_survives_within_half_a_code(calibrator, value):
 )
 def test_all_but_mse_keep_a_constant_exactly(calibrator):
     """mse chooses among candidates that lie 1/256 of the histogram apart."""
-    assert calibrator.choose(measured(np.full(1000, 7.7)), INT8).amplitude == 7.7
+    assert calibrator.choose(of(np.full(1000, 7.7)), INT8).amplitude == 7.7
 
 
 @every
 @pytest.mark.parametrize("factor", [2.0**-60, 2.0**40, -1.0])
 def test_scaling_the_values_by_a_power_of_two_or_turning_them_scales_the_range(calibrator, factor, smooth):
     values, measured = smooth
-    scaled = measured(values * factor)
+    scaled = of(values * factor)
     assert calibrator.choose(scaled, INT8).amplitude == calibrator.choose(measured, INT8).amplitude * abs(factor)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from onnxq.catalog.calibrators.mse import Mse
 from onnxq.catalog.formats.int8 import INT8
-from onnxq.core.statistics import TensorStatistics
+from onnxq.core.tally import measured as of
 
 
 def error(values, amplitude):
@@ -23,7 +23,7 @@ def test_the_error_on_the_values_is_within_one_percent_of_the_best_amplitude(smo
 @pytest.mark.parametrize("outlier", [2.0, 30.0, 300.0])
 def test_an_outlier_is_clipped_when_that_costs_less_than_it_coarsens(outlier):
     values = np.append(np.random.default_rng(0).uniform(-1, 1, 50_000), outlier)
-    chosen = Mse().choose(measured(values), INT8).amplitude
+    chosen = Mse().choose(of(values), INT8).amplitude
     assert error(values, chosen) <= 1.01 * min(error(values, outlier * k / 2000) for k in range(1, 2001))
 
 

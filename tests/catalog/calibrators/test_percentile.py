@@ -8,12 +8,12 @@ from hypothesis.extra import numpy as arrays
 
 from onnxq.catalog.calibrators.percentile import Percentile
 from onnxq.catalog.formats.int8 import INT8
-from onnxq.core.tally import measured
+from onnxq.core.tally import measured as of
 
 
 def assert_within_one_bin(values, percentile):
     """Above the quantile of the magnitudes, by at most the width of a bin; never above the largest."""
-    measured = measured(values)
+    measured = of(values)
     quantile = float(np.quantile(np.abs(values), percentile / 100, method="inverted_cdf"))
     chosen = Percentile(percentile).choose(measured, INT8).amplitude
     assert quantile <= chosen <= min(quantile + measured.width, measured.amplitude)
@@ -40,5 +40,5 @@ def test_all_of_them_are_the_maximum(anything):
 
 def test_rare_outliers_are_clipped():
     values = np.append(np.linspace(-1, 1, 99_999), 1000.0)
-    measured = measured(values)
+    measured = of(values)
     assert Percentile(99.9).choose(measured, INT8).amplitude <= 1 + measured.width
