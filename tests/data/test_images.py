@@ -67,7 +67,7 @@ class TestWhichFiles:
         assert not IMAGES.recognizes(folder / "2.png")
 
     def test_a_folder_without_images(self, tmp_path):
-        with refusal(rf"'{re.escape(str(tmp_path))}' is none of: a folder of images \(\.jpg, \.jpeg, \.png, \.webp, "):
+        with refusal(rf"'{re.escape(str(tmp_path))}' is none of: .*a folder of images \(\.jpg, \.jpeg, \.png, "):
             opened(tmp_path)
 
     def test_a_folder_that_cannot_be_read(self, folder, monkeypatch):

@@ -8,16 +8,21 @@ from pathlib import Path
 
 from onnxq.core.batch import Source
 from onnxq.core.samples import Data, Samples
+from onnxq.data.array_folder import ARRAY_FOLDER
 from onnxq.data.arrays import ArraySource
 from onnxq.data.feeds import FeedSource
 from onnxq.data.fit import as_arrays
 from onnxq.data.images import IMAGES
 from onnxq.data.kind import Kind, Request
 from onnxq.data.labels import split_labels
+from onnxq.data.loader_script import LOADER_SCRIPT
 from onnxq.data.npz import NPZ
+from onnxq.data.polygraphy_json import POLYGRAPHY_JSON
+from onnxq.data.tensor_folder import TENSOR_FOLDER
 from onnxq.errors import DataError
 
-KINDS: tuple[Kind, ...] = (IMAGES, NPZ)
+KINDS: tuple[Kind, ...] = (LOADER_SCRIPT, TENSOR_FOLDER, ARRAY_FOLDER, IMAGES, POLYGRAPHY_JSON, NPZ)
+"""The last one takes any file: it says best what is wrong with one."""
 
 
 def source(data: Data | Samples, request: Request) -> Source:
@@ -48,9 +53,9 @@ def _check_preprocess(request: Request, what: str, images: bool) -> None:
 
 
 def _kind(path: Path) -> Kind:
-    if not path.exists():
-        raise DataError(f"There is no file '{path}'.")
     for kind in KINDS:
         if kind.recognizes(path):
             return kind
+    if not path.exists():
+        raise DataError(f"There is no file '{path}'.")
     raise DataError(f"'{path}' is none of: {'; '.join(kind.doc for kind in KINDS)}.")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from onnxq.core.batch import Array, InputSpec
-from onnxq.data.rows import Rows
+from onnxq.data.rows import Rows, whole
 from onnxq.errors import DataError, near_misses
 
 
@@ -27,16 +27,15 @@ def split_labels(
     known = {spec.name for spec in inputs}
     others = {n: a for n, a in arrays.items() if n not in known}
     if name is None:
-        whole = [n for n, a in others.items() if a.ndim == 1 and np.issubdtype(a.dtype, np.integer)]
-        if len(others) != 1 or not whole:
+        candidates = [n for n, a in others.items() if a.ndim == 1 and np.issubdtype(a.dtype, np.integer)]
+        if len(others) != 1 or not candidates:
             return arrays, None
-        name = whole[0]
+        name = candidates[0]
     if name not in arrays:
         raise DataError(
             f"There is no array '{name}' for the labels.{near_misses(name, arrays)} Arrays: {', '.join(arrays)}."
         )
-    found = arrays[name]
-    labels = np.asarray(found[np.arange(found.shape[0])] if found.ndim else found)
+    labels = whole(arrays[name])
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
             f"The labels '{name}' must be whole numbers of shape (samples,). Got {labels.dtype} {labels.shape}."

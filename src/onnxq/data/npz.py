@@ -1,47 +1,48 @@
-"""npz files: arrays named after the inputs, with samples on the first axis."""
+"""npz files: arrays named after the inputs, with samples on the first axis. They are read as they are needed."""
 
 from __future__ import annotations
 
-import lzma
 import zipfile
-import zlib
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import IO
 
-import numpy as np
-
-from onnxq.core.batch import Tensors
 from onnxq.data.arrays import ArraySource
 from onnxq.data.kind import Kind, Request
 from onnxq.data.labels import split_labels
-from onnxq.data.rows import by_number
+from onnxq.data.npy_rows import readable, rows
+from onnxq.data.rows import Rows, by_number
 from onnxq.errors import DataError
 
-_UNREADABLE = (ValueError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-"""What numpy and zipfile raise for a file that is damaged, encoded in unknown ways, or something else."""
+_NPY = ".npy"
 
 
-def read_npz(path: Path) -> Tensors:
-    """The arrays of an npz file.
+def open_npz(path: Path) -> Mapping[str, Rows]:
+    """The arrays of an npz file, by name.
 
     Raises:
-        DataError: the file is missing, or no npz of plain arrays.
+        DataError: the file is missing or damaged, or no npz of plain arrays.
     """
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise DataError(
-                    f"'{path}' holds one array without a name. Save it with np.savez(path, input_name=array)."
-                )
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as cause:
-        raise DataError(f"There is no file '{path}'.") from cause
-    except _UNREADABLE as cause:
-        raise DataError(f"'{path}' is no npz file of plain arrays: {cause}.") from cause
+    with readable(f"'{path}'"), path.open("rb") as file:
+        is_array = file.read(6) == b"\x93NUMPY"
+    if is_array:
+        raise DataError(f"'{path}' holds one array without a name. Save it with np.savez(path, input_name=array).")
+    with readable(f"'{path}'"), zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
+    if others := [member for member in members if not member.endswith(_NPY)]:
+        raise DataError(f"'{path}' is no npz file of plain arrays: '{others[0]}' in it is none.")
+    names = {member.removesuffix(_NPY): member for member in members}
+    return {name: rows(partial(_open_member, path, names[name]), f"The array '{name}' in '{path}'") for name in names}
+
+
+def _open_member(path: Path, member: str) -> IO[bytes]:
+    with zipfile.ZipFile(path) as archive:  # the file stays open as long as the member
+        return archive.open(member)
 
 
 def _open(path: Path, request: Request) -> ArraySource:
-    arrays, labels = split_labels(read_npz(path), request.labels, request.inputs)
+    arrays, labels = split_labels(open_npz(path), request.labels, request.inputs)
     namer = by_number("sample", str(path))
     return ArraySource(arrays, request.inputs, request.batch_size, labels, request.limit, namer)
 

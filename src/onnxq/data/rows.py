@@ -30,6 +30,11 @@ class Rows(Protocol):
         """The samples of these numbers, which rise and may then repeat, on the first axis."""
 
 
+def whole(rows: Rows) -> Array:
+    """All samples."""
+    return rows[np.arange(rows.shape[0])] if rows.ndim else np.asarray(rows)
+
+
 Namer = Callable[[int], str]
 """What a message calls the sample, or the feed, of a number."""
 
