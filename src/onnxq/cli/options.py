@@ -13,7 +13,7 @@ from onnxq.core.observer import Observer
 from onnxq.core.recipe import Selector
 from onnxq.core.samples import Samples
 from onnxq.data.preprocess import preprocess_from
-from onnxq.errors import PlanError, RecipeError
+from onnxq.errors import PlanError
 
 SKIP_HELP = (
     "(behind IN and OUT) leave nodes in float: a name, a glob such as '/layer1/*', a regular expression "
@@ -158,5 +158,5 @@ def _bytes(text: str) -> int:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise RecipeError(f"A session option is given as NAME=VALUE. Got '{text}'.")
+        raise argparse.ArgumentTypeError(f"'{text}' is no session option. Give one as NAME=VALUE.")
     return name, value

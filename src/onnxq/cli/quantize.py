@@ -88,8 +88,10 @@ def _calibration(options: argparse.Namespace) -> Samples | Statistics | None:
     """The samples, or what was measured on them."""
     if options.stats is None:
         return shared.samples(options, options.calib, options.num_samples)
-    if options.calib is not None:
-        raise RecipeError("--stats takes the place of --calib. Give one of them; --eval has the data to compare on.")
+    if options.calib is not None or options.num_samples is not None:
+        raise RecipeError(
+            "--stats takes the place of --calib and --num-samples. Give one of them; --eval has the data to compare on."
+        )
     return load_statistics(options.stats)
 
 
