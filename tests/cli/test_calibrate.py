@@ -118,9 +118,7 @@ class TestQuantizingWithThem:
     def test_statistics_of_another_plan_are_refused(self, desk):
         desk.run(*CALIBRATE, "-q", "--skip", SKIPPED)
         command = ["quantize", "model.onnx", "o.onnx", "--stats", "stats.npz"]
-        desk.refused(
-            command, r"The plan quantizes '.*', which the statistics lack\. Make them anew"
-        )
+        desk.refused(command, r"The plan quantizes '.*', which the statistics lack\. Make them anew")
 
     def test_both_are_refused(self, desk, whole):
         (desk / "stats.npz").write_bytes(whole)
@@ -147,9 +145,7 @@ class TestMergeRefusals:
     def test_other_tensors(self, desk, whole):
         (desk / "a.npz").write_bytes(whole)
         (desk / "b.npz").write_bytes(measured(desk, "--skip", SKIPPED))
-        desk.refused(
-            ["merge", "a.npz", "b.npz", "-o", "c.npz"], r"Statistics of different tensors cannot be merged"
-        )
+        desk.refused(["merge", "a.npz", "b.npz", "-o", "c.npz"], r"Statistics of different tensors cannot be merged")
 
     def test_the_output_is_one_of_the_inputs(self, desk, whole):
         (desk / "a.npz").write_bytes(whole)
@@ -263,8 +259,6 @@ def test_a_calibration_cache_takes_the_place_of_samples(desk):
     assert report["known"][1] == len(pairs)
 
     (desk / "calib.cache").write_text("TRT-8601-EntropyCalibration2\n" + "\n".join(lines[1:]) + "\n")
-    desk.refused(
-        command, r"Neither the TensorRT cache nor measurements give a scale to 1 of the \d+ act"
-    )
+    desk.refused(command, r"Neither the TensorRT cache nor measurements give a scale to 1 of the \d+ act")
     desk.run(*command, "-q", "--calib", "calib.npz")
     assert (desk / "o.onnx").read_bytes() == (desk / "out.onnx").read_bytes()

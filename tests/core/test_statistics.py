@@ -177,28 +177,11 @@ def test_magnitudes_of_zeros_are_one_bin():
 
 
 @exact
-@given(values(), st.sampled_from([1, 7, 128, 2048]))
-@example(np.zeros(3, np.float32), 2048)
-@example(np.array([1e-310]), 2048)
-def test_resampling_keeps_the_total(array, bins):
-    resampled = of(array).resampled(bins)
-    assert resampled.shape == (bins,)
-    assert resampled.min() >= 0
-    np.testing.assert_allclose(resampled.sum(), array.size, rtol=1e-12)
-
-
-@exact
-@given(values(smallest=1), st.sampled_from([1, 7, 128]))
-def test_resampled_counts_are_those_of_the_values_within_one_old_bin(array, bins):
-    """However an old bin is cut, at most the values of that one bin end up on the wrong side of a new edge."""
+@given(values(smallest=1), st.sampled_from([2, 4, 7]))
+def test_merged_magnitudes_are_those_in_wider_bins(array, merged):
     found = of(array)
-    magnitudes = np.abs(array.astype(np.float64))
-    running = np.cumsum(found.resampled(bins))[:-1]
-    for k, below in enumerate(running, 1):
-        edge = found.amplitude * (k / bins)
-        assert (
-            np.sum(magnitudes < edge - found.width) - 1e-6 <= below <= np.sum(magnitudes <= edge + found.width) + 1e-6
-        )
+    bins = np.minimum(np.abs(array.astype(np.float64)) / found.width, HALF - 1).astype(int) // merged
+    assert found.magnitudes(merged).tolist() == np.bincount(bins).tolist()
 
 
 @pytest.mark.parametrize(

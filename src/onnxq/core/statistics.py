@@ -64,20 +64,17 @@ class TensorStatistics:
             channels=widest(self.channels, other.channels),
         )
 
-    def magnitudes(self) -> NDArray[np.int64]:
-        """(HALF,) counts of |x| in [k * width, (k + 1) * width), up to the last bin that is not empty (at least 1)."""
+    def magnitudes(self, merged: int = 1) -> NDArray[np.int64]:
+        """Counts of |x| in [k * width, (k + 1) * width), up to the last bin that is not empty; at least one.
+
+        Args:
+            merged: so many neighbouring bins are taken together.
+        """
         folded = self.histogram[MIDDLE:].copy()
         folded[1:] += self.histogram[:MIDDLE][::-1]
         used = np.flatnonzero(folded)
-        return folded[: used[-1] + 1 if used.size else 1]
-
-    def resampled(self, count: int) -> NDArray[np.float64]:
-        """(count,) counts of |x| in equal bins over [0, amplitude]; an old bin's count is spread evenly."""
-        counts = self.magnitudes()
-        running = np.concatenate([[0.0], np.cumsum(counts)])
-        edges = np.linspace(0.0, self.amplitude / self.width, count + 1)
-        edges[-1] = len(counts)
-        return np.diff(np.interp(edges, np.arange(len(counts) + 1), running))
+        counts = folded[: used[-1] + 1 if used.size else 1]
+        return np.add.reduceat(counts, np.arange(0, len(counts), merged))
 
     def clipped(self, amplitude: float) -> Range:
         """The measured range, cut to [-amplitude, amplitude] and widened to hold 0."""

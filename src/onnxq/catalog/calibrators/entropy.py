@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from onnxq.core.format import Format, Range
 from onnxq.core.statistics import TensorStatistics
 
-BINS = 2048
+MERGED = 4
+"""Bins of the statistics that the search takes together: 1025 to 2048 are left."""
+
 SAME = 1e-6
 """Divergences that differ by less are as good as each other; then the wider range clips less."""
 
@@ -28,11 +30,14 @@ class Entropy:
         """See Calibrator."""
         if not measured.amplitude:
             return measured.clipped(0.0)  # nothing but zeros, or nothing at all
-        counts = measured.resampled(BINS)
+        counts = measured.magnitudes(MERGED).astype(np.float64)
+        levels = int(stored.high) + 1
+        if len(counts) <= levels:
+            return measured.clipped(measured.amplitude)  # smaller than all widths
         counts[0] = counts[1]  # the zeros of a ReLU carry no information and would drown the rest
-        cost = divergences(counts, int(stored.high) + 1)
-        best = int(np.flatnonzero(cost <= cost.min() + SAME)[-1]) + len(counts) - len(cost) + 1
-        return measured.clipped(measured.amplitude * best / BINS)
+        cost = divergences(counts, levels)
+        best = int(np.flatnonzero(cost <= cost.min() + SAME)[-1]) + levels
+        return measured.clipped(measured.width * best * MERGED)
 
 
 def divergences(counts: NDArray[np.float64], levels: int) -> NDArray[np.float64]:

@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from onnxq.core.bins import HALF
 from onnxq.core.format import Format, Range
 from onnxq.core.statistics import TensorStatistics
 
-MERGED = 4
-"""Bins of the statistics that the search takes together: still at least 8 to a step of 127 codes."""
-
-CANDIDATES = 256
-"""Ranges tried, evenly spaced over what the statistics can hold; the measured values fill at least half of it."""
+STEP, FINE = 32, 2
+"""Every 32nd bin edge is tried as the end of the range, then every second one around the best of them."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +23,13 @@ class Mse:
     def choose(self, measured: TensorStatistics, stored: Format) -> Range:
         """See Calibrator."""
         counts = measured.magnitudes()
-        merged = np.add.reduceat(counts, np.arange(0, len(counts), MERGED))
-        occupied = np.flatnonzero(merged)
-        middles = (occupied + 0.5) * MERGED  # in bins of the statistics
-        step = HALF // CANDIDATES
-        edges = np.arange(step, len(counts) + step, step, dtype=np.float64)[:, None]
-        errors = (stored.round_trip(middles, edges / stored.high) - middles) ** 2 @ merged[occupied]
-        return measured.clipped(float(edges[int(np.argmin(errors)), 0]) * measured.width)
+        occupied = np.flatnonzero(counts)
+        middles, weights = occupied + 0.5, counts[occupied]  # in bins
+
+        def best(edges: NDArray[np.intp]) -> int:
+            errors = (stored.round_trip(middles, edges[:, None] / stored.high) - middles) ** 2 @ weights
+            return int(edges[int(np.argmin(errors))])
+
+        coarse = best(np.arange(STEP, len(counts) + STEP, STEP))
+        fine = best(np.arange(coarse - STEP + FINE, coarse + STEP, FINE))
+        return measured.clipped(fine * measured.width)
