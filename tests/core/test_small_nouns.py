@@ -84,7 +84,16 @@ class TestReport:
         made = Plan(
             "t", "", tuple(Decision(Site("x", node, i), spec, why, "here", op) for node, i, spec, why, op in decisions)
         )
-        rest = {"prepared": (), "intact": (), "floored": {}, "drift": 0.0, "calibration_samples": 1, "known": ("", 0)}
+        rest = {
+            "prepared": (),
+            "intact": (),
+            "floored": {},
+            "drift": 0.0,
+            "calibration_samples": 1,
+            "known": ("", 0),
+            "calibrator": "mse",
+            "tried": {},
+        }
         return Report.of(
             GraphView(self.NODES, (), (), {}, {}, {}),
             made,

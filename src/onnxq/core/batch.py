@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -54,6 +55,24 @@ class Batch:
             finite = np.isfinite(tensor).reshape(len(tensor), -1).all(axis=1)
             return self.names[int(np.argmin(finite)) % self.samples]
         return self.names[0] if len(self.names) == 1 else f"{self.names[0]} to {self.names[-1]}"
+
+    def split(self) -> Iterator[Tensors]:
+        """The feeds of each sample by itself; those of all samples where they came as one."""
+        if len(self.names) < self.samples:
+            yield self.feeds
+            return
+        rows = self.samples + self.padded
+        for row in range(self.samples):
+            yield {n: a[row : row + 1] if a.ndim and a.shape[0] == rows else a for n, a in self.feeds.items()}
+
+
+def hashed(feeds: Tensors) -> str:
+    """What tells feeds from others."""
+    digest = hashlib.sha256()
+    for name, array in sorted(feeds.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:32]
 
 
 class Source(Protocol):

@@ -42,6 +42,8 @@ class Report:
         drift: largest relative difference that preparation made to any output; None without samples to tell.
         calibration_samples: how many samples were measured.
         known: from where scales of activations were known, and how many.
+        calibrator: of activations.
+        tried: the mean SQNR over the outputs in dB, by calibrator, where several were compared.
         data: what fidelity was measured on: "evaluation" or "calibration".
         fidelity: against FP32; None without samples to measure it on.
         sizes: bytes of the FP32 and of the quantized model.
@@ -57,6 +59,8 @@ class Report:
     drift: float | None
     calibration_samples: int
     known: tuple[str, int]
+    calibrator: str
+    tried: Mapping[str, float]
     data: str
     fidelity: Fidelity | None
     sizes: tuple[int, int]

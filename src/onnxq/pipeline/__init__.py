@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 
 import onnx
@@ -9,6 +10,7 @@ import onnx
 from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.calibrators import CALIBRATORS
+from onnxq.catalog.calibrators.auto import Auto
 from onnxq.catalog.metrics import METRICS
 from onnxq.core.batch import Tensors
 from onnxq.core.calibrator import Calibrator
@@ -22,16 +24,18 @@ from onnxq.core.samples import Data, Samples
 from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
 from onnxq.errors import DataError, ModelError, RuntimeFailure
+from onnxq.pipeline.choice import TRIED, closeness, preferred
 from onnxq.pipeline.measurement import covering, fitting_batch_size, measure
 from onnxq.pipeline.order import Order
-from onnxq.pipeline.sources import Sources, first
+from onnxq.pipeline.sources import CHECKED, Sources, first
 from onnxq.pipeline.statistics_file import Checkpoint, load_calibration_cache, load_statistics, save_statistics
 from onnxq.pipeline.subject import FORMATS_BY_NAME, Model, Subject, load, plan_of, read
+from onnxq.pipeline.subset import Subset
 from onnxq.runtimes import onnxruntime
 from onnxq.runtimes.setup import Setup
 from onnxq.stages.calibrate import Journal
 from onnxq.stages.rewrite import rewrite
-from onnxq.stages.scale import lacking, scale
+from onnxq.stages.scale import activation_params, lacking, scale
 from onnxq.stages.verify import Written, check_model, check_structure, equivalence, fidelity
 
 __all__ = [
@@ -88,14 +92,16 @@ def quantize(
     clock = Clock(execution.observer)
     calibrators = _calibrator(recipe.calibrator, recipe), _calibrator(recipe.weight_calibrator, recipe)
     ready = _ready(model, Order(calib, recipe, execution, plan, evaluation), clock)
+    if isinstance(calibrators[0], Auto):
+        ready = replace(ready, sources=ready.sources.remembering(CHECKED, onnx_io.inputs(ready.given)))
     given, subject, made = ready.given, ready.subject, ready.plan
     with clock.stage("calibrate"):
         statistics = _statistics(ready, calib, execution)
     with clock.stage("scale"):
         scales = scale(made, subject.view, statistics, FORMATS_BY_NAME, calibrators, ready.known)
+        scales, tried = _closest(ready, statistics, scales, recipe, execution)
     with clock.stage("rewrite"):
-        sites = [decision.site for decision in made.quantized]
-        written = rewrite(subject.prepared.model, subject.view, scales, sites, FORMATS_BY_NAME)
+        written = _written(ready, scales)
     with clock.stage("verify"):
         check_structure(Written(onnx_io.view(written), made, subject.view))
         check_model(written, beside=given)
@@ -109,6 +115,8 @@ def quantize(
         drift=ready.drift,
         calibration_samples=statistics.samples,
         known=(ready.known.source, len(ready.known.scales)),
+        calibrator=preferred(tried) if tried else recipe.calibrator,
+        tried=tried,
         data="calibration" if ready.sources.evaluation is None else "evaluation",
         fidelity=close,
         sizes=(onnx_io.size(given), onnx_io.size(written)),
@@ -192,6 +200,29 @@ def _statistics(
         return Statistics(subject.fingerprint, {})  # all scales are known, or the next stage says which are not
     journal = checkpoint.journal(subject.fingerprint, first(source.batches())) if checkpoint else Journal()
     return Statistics(subject.fingerprint, measure(subject, source, tensors, execution, journal))
+
+
+def _closest(
+    ready: _Ready, statistics: Statistics, scales: Scales, recipe: Recipe, execution: Execution
+) -> tuple[Scales, Mapping[str, float]]:
+    """The scales of the calibrator whose model comes closest to FP32, and how close each came; else as they are."""
+    seen = ready.sources.calibration
+    if not (isinstance(seen, Subset) and statistics.tensors):
+        return scales, {}
+
+    def by(name: str) -> Scales:
+        calibrator = _calibrator(name, recipe)
+        chosen = activation_params(ready.plan, statistics, FORMATS_BY_NAME, calibrator, ready.known)
+        return replace(scales, activations=chosen)
+
+    candidates = ((name, _written(ready, by(name))) for name in TRIED)
+    found = closeness(ready.given, candidates, seen.remembered(), execution)
+    return by(preferred(found)), found
+
+
+def _written(ready: _Ready, scales: Scales) -> onnx.ModelProto:
+    sites = [decision.site for decision in ready.plan.quantized]
+    return rewrite(ready.subject.prepared.model, ready.subject.view, scales, sites, FORMATS_BY_NAME)
 
 
 def _run_original(given: onnx.ModelProto, feeds: Tensors, setup: Setup) -> Tensors:

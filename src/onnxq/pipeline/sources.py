@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import onnx
 
 from onnxq import onnx_io
-from onnxq.core.batch import Batch, Source, Tensors
+from onnxq.core.batch import Batch, InputSpec, Source, Tensors
 from onnxq.core.observer import Observer
 from onnxq.core.statistics import Statistics
 from onnxq.data import source
 from onnxq.data.kind import Request
 from onnxq.errors import DataError, RecipeError
 from onnxq.pipeline.order import Order
+from onnxq.pipeline.subset import Subset
 
 CHECKED = 64
 """Calibration samples that fidelity is measured on when there are no evaluation data."""
@@ -46,6 +47,10 @@ class Sources:
             None if calib is None or isinstance(calib, Statistics) else source(calib, wanted),
             None if evaluation is None else source(evaluation, replace(wanted, labels=labels)),
         )
+
+    def remembering(self, size: int, inputs: Sequence[InputSpec]) -> Sources:
+        """The same samples; `size` of those for calibration are remembered as they pass by."""
+        return replace(self, calibration=self.calibration and Subset(self.calibration, inputs, size))
 
     def rebatched(self, size: int) -> Sources:
         """The same samples, `size` to a batch."""

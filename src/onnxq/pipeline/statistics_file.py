@@ -5,12 +5,11 @@ Statistics, calibration caches, and the unfinished statistics that an interrupte
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from onnxq import files
-from onnxq.core.batch import Batch
+from onnxq.core.batch import Batch, hashed
 from onnxq.core.calibration_cache import CalibrationCache
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.core.statistics_npz import npz_from_statistics, statistics_from_npz
@@ -80,7 +79,7 @@ class Checkpoint:
         Raises:
             DataError: the unfinished file belongs to another model, or to other samples.
         """
-        origin = f"{model} {_digest(first)}"
+        origin = f"{model} {hashed(next(first.split()))}"
 
         def keep(tensors: Mapping[str, TensorStatistics]) -> None:
             files.write(self.path, npz_from_statistics(Statistics(origin, tensors), compressed=False))
@@ -98,14 +97,3 @@ class Checkpoint:
     def remove(self) -> None:
         """The statistics are finished."""
         self.path.unlink(missing_ok=True)
-
-
-def _digest(batch: Batch) -> str:
-    """A hash of the first sample, whatever the size of the batch."""
-    digest = hashlib.sha256()
-    for name, array in sorted(batch.feeds.items()):
-        cut = len(batch.names) > 1 and array.ndim and array.shape[0] == batch.samples + batch.padded
-        sample = array[:1] if cut else array
-        digest.update(f"{name} {sample.dtype} {sample.shape}".encode())
-        digest.update(sample.tobytes())
-    return digest.hexdigest()[:32]

@@ -86,7 +86,10 @@ def _quantized(report: Report) -> RenderableType:
     sources = [f"{count} scales of the {known}"] if count else []
     if report.calibration_samples or not sources:
         sources.append(f"{report.calibration_samples} calibration samples")
-    return _headed(f"Quantized, from {' and '.join(sources)}", table)
+    figures = ", ".join(f"{name} {_decibels(decibels)}" for name, decibels in report.tried.items())
+    tried = f", the closest to FP32 on some of them: {figures}" if figures else ""
+    chosen = Text(f"Calibrator {report.calibrator}{tried}\n", style="dim")
+    return Group(_headed(f"Quantized, from {' and '.join(sources)}", table), chosen)
 
 
 def _refused(report: Report, verbose: bool) -> RenderableType:

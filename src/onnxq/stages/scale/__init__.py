@@ -15,7 +15,7 @@ from onnxq.stages.scale.activations import activation_params, lacking
 from onnxq.stages.scale.floors import DEAD, FLOOR
 from onnxq.stages.scale.weights import weight_params
 
-__all__ = ["DEAD", "FLOOR", "lacking", "scale"]
+__all__ = ["DEAD", "FLOOR", "activation_params", "lacking", "scale"]
 
 
 def scale(

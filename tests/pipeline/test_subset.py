@@ -1,0 +1,67 @@
+"""A subset of the samples that does not depend on how they come in."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from onnxq.core.batch import InputSpec
+from onnxq.data.arrays import ArraySource
+from onnxq.data.feeds import FeedSource
+from onnxq.pipeline.subset import Subset
+
+SAMPLES = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+INPUTS = (InputSpec("x", "float32", (None, 3)),)
+
+
+def remembered(source, size=8, inputs=INPUTS):
+    subset = Subset(source, inputs, size)
+    assert sum(batch.samples for batch in subset.batches()) == len(subset)
+    batches = list(subset.remembered().batches())
+    return np.concatenate([batch.feeds["x"][: batch.samples] for batch in batches])
+
+
+EXPECTED = remembered(ArraySource({"x": SAMPLES}, INPUTS, 40))
+
+
+def test_it_has_the_size_that_was_asked_for_and_holds_samples_each_once():
+    rows = {row.tobytes() for row in EXPECTED}
+    assert len(rows) == len(EXPECTED) == 8
+    assert rows <= {row.tobytes() for row in SAMPLES}
+
+
+def test_all_are_remembered_where_there_are_fewer():
+    assert len(remembered(ArraySource({"x": SAMPLES[:5]}, INPUTS))) == 5
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.randoms(use_true_random=False), st.integers(1, 50))
+def test_order_and_batch_size_make_no_difference(order, size):
+    shuffled = SAMPLES[order.sample(range(40), 40)]
+    np.testing.assert_array_equal(remembered(ArraySource({"x": shuffled}, INPUTS, size)), EXPECTED)
+
+
+def test_nor_do_passes_over_a_part_of_them():
+    subset = Subset(ArraySource({"x": SAMPLES}, INPUTS, 7), INPUTS, 8)
+    for start in (0, 30, 0):
+        list(subset.batches(start))
+    (batch,) = subset.remembered().batches()
+    np.testing.assert_array_equal(batch.feeds["x"], EXPECTED)
+
+
+def test_a_fixed_batch_size_is_kept():
+    fixed = (InputSpec("x", "float32", (16, 3)),)
+    subset = Subset(ArraySource({"x": SAMPLES}, fixed), fixed, 8)
+    list(subset.batches())
+    (batch,) = subset.remembered().batches()
+    assert (batch.feeds["x"].shape, batch.samples) == ((16, 3), 8)
+    np.testing.assert_array_equal(batch.feeds["x"][:8], EXPECTED)
+
+
+def test_feeds_are_remembered_whole():
+    feeds = [{"x": SAMPLES[start : start + 5].copy()} for start in range(0, 40, 5)]
+    subset = Subset(FeedSource(iter(feeds), INPUTS), INPUTS, 3)
+    for batch in subset.batches():
+        batch.feeds["x"][:] = 0  # the caller may use its buffer again
+    assert [batch.feeds["x"].shape for batch in subset.remembered().batches()] == [(5, 3)] * 3
