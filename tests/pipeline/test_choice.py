@@ -40,7 +40,10 @@ class TestPreferred:
         assert preferred({"mse": 20.0, "entropy": 20.0 + MARGIN / 2, "max": 20.0}) == "mse"
 
     def test_small_steps_do_not_add_up(self):
-        assert preferred({"mse": 20.0, "entropy": 20.04, "percentile": 20.08, "max": 0.0}) == "percentile"
+        assert (
+            preferred({"mse": 20.0, "entropy": 20.0 + 0.6 * MARGIN, "percentile": 20.0 + 1.1 * MARGIN, "max": 0.0})
+            == "percentile"
+        )
 
 
 class TestAuto:

@@ -17,8 +17,11 @@ from onnxq.stages.verify import fidelity
 TRIED = ("mse", "entropy", "percentile", "max")
 """Calibrators in order of preference."""
 
-MARGIN = 0.05
-"""Decibels by which a calibrator must be better than those before it: less is chance."""
+MARGIN = 3.0
+"""Decibels by which a calibrator must be better than those before it: less is chance on so few samples.
+
+On 64 samples, differences of up to 2 dB turn around on others (benchmarks/README.md).
+"""
 
 EXACT = 200.0
 """Decibels that stand for an output without any error, and less than none for one without any signal."""
