@@ -66,6 +66,12 @@ class TestAuto:
         )
         assert one.model.SerializeToString() == other.model.SerializeToString()
 
+    @pytest.mark.parametrize("kind", [list, iter, lambda feeds: lambda: feeds], ids=["list", "iterator", "function"])
+    def test_feeds_of_any_kind_are_compared_on(self, kind):
+        feeds = [{"x": row[np.newaxis]} for row in samples(1.0)["x"][:70]]
+        auto = onnxq.quantize(model(), kind(feeds), onnxq.Recipe(calibrator="auto"))
+        assert tuple(auto.report.tried) == TRIED
+
     def test_without_samples_it_is_mse(self):
         given, calib = model(), samples(30.0)
         statistics = onnxq.calibrate(given, calib)

@@ -50,12 +50,13 @@ class Sources:
 
     def remembering(self, size: int, inputs: Sequence[InputSpec]) -> Sources:
         """The same samples; `size` of those for calibration are remembered as they pass by."""
-        return replace(self, calibration=self.calibration and Subset(self.calibration, inputs, size))
+        found = self.calibration
+        return self if found is None else replace(self, calibration=Subset(found, inputs, size))
 
     def rebatched(self, size: int) -> Sources:
         """The same samples, `size` to a batch."""
-        calibration, evaluation = (part and part.rebatched(size) for part in (self.calibration, self.evaluation))
-        return Sources(calibration, evaluation)
+        parts = (self.calibration, self.evaluation)
+        return Sources(*(None if part is None else part.rebatched(size) for part in parts))
 
     def probe(self, seed: int) -> Tensors | None:
         """The feeds of one sample, None if there are no data."""
