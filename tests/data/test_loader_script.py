@@ -101,6 +101,11 @@ class TestRefusals:
         with refused(path, r"line 6 raises AssertionError: no more$"):
             list(source(path, REQUEST).batches())
 
+    def test_a_relative_path_is_told_as_it_was_given(self, script, monkeypatch):
+        monkeypatch.chdir(script("def load_data():\n    yield 1 / 0").parent)
+        with pytest.raises(DataError, match=r"^'calib\.py' line 2 raises ZeroDivisionError: division by zero\.?$"):
+            list(source("calib.py", REQUEST).batches())
+
     def test_an_error_deep_in_a_library_is_named_by_the_line_of_the_script(self, script):
         path = script("import numpy\ndef load_data():\n    yield {'x': numpy.reshape([1, 2], (3,))}")
         with refused(path, r"line 3 raises ValueError: cannot reshape array of size 2"):

@@ -42,7 +42,9 @@ def stepped(steps: Iterator[Made], script: Path) -> Iterator[Made]:
 
 def _place(cause: Exception, script: Path) -> str:
     """The deepest line of `script` that had a part in it."""
-    if isinstance(cause, SyntaxError) and cause.lineno is not None:
-        return f"'{cause.filename}' line {cause.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(cause.__traceback__) if frame.filename == str(script)]
+    own = script.resolve()
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(cause.__traceback__)]
+    if isinstance(cause, SyntaxError):
+        places.append((cause.filename or "", cause.lineno))
+    lines = [line for file, line in places if line and Path(file).resolve() == own]
     return f"'{script}' line {lines[-1]}" if lines else f"'{script}'"

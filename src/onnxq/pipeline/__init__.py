@@ -115,7 +115,7 @@ def quantize(
         drift=ready.drift,
         calibration_samples=statistics.samples,
         known=(ready.known.source, len(ready.known.scales)),
-        calibrator=preferred(tried) if tried else recipe.calibrator,
+        calibrator=preferred(tried or {TRIED[0]: 0.0}) if recipe.calibrator == Auto.name else recipe.calibrator,
         tried=tried,
         data="calibration" if ready.sources.evaluation is None else "evaluation",
         fidelity=close,
@@ -208,6 +208,8 @@ def _closest(
     """The scales of the calibrator whose model comes closest to FP32, and how close each came; else as they are."""
     seen = ready.sources.calibration
     if not (isinstance(seen, Subset) and statistics.tensors):
+        if recipe.calibrator == Auto.name:
+            execution.observer.note(f"There are no samples to compare calibrators on: {TRIED[0]} is taken.")
         return scales, {}
 
     def by(name: str) -> Scales:
