@@ -93,6 +93,6 @@ def count(values: Floats, exponent: int, signed: bool) -> NDArray[np.float64]:
 
 
 def _histogram(values: Floats, bins: int, low: float, high: float) -> NDArray[np.float64]:
-    """Counts in equal bins over [low, high). All that it computes on the way is exact for bins of 2 ** k from 0 on."""
+    """Counts in equal bins over [low, high): exact if `low` is 0 and a bin 2 ** k wide, or if all are whole numbers."""
     counts: NDArray[np.float64] = histogram1d(values, bins, (low, high))
     return counts
