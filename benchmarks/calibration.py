@@ -25,7 +25,7 @@ import onnx
 import onnxruntime as ort
 
 import onnxq
-from bench import StepError, child, last_line
+from bench import StepError, child, last_line, time_once
 from cases import Arrays, Case, find_cases
 from compare import absolute, processor, version
 from onnxq.catalog.calibrators import CALIBRATORS
@@ -39,7 +39,7 @@ SPEED = {"cifar10_resnet20": (1000, 2.0), "face_rfb320": (320, 2.0), "fastestdet
 """Samples and the largest ratio that we allow ourselves, by model."""
 
 RIVALS = {"onnxruntime-entropy": 1 / 3, "modelopt-entropy": 1 / 4}
-TENSORS, CHANNELS = 100, 1000
+TENSORS, CHANNELS, LATE = 100, 1000, 1200
 SPREAD, LARGEST_MB, LONGEST_S = 0.05, 1000, 1.0
 
 Table = Iterator[str]
@@ -87,12 +87,12 @@ def rivals(options: Options) -> Table:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             np.savez(folder / "calib.npz", **repeated(case, 512))
-            job = Job(case.model, folder / "out.onnx", folder / "calib.npz")
+            job = Job(folder / case.model.name, folder / "out.onnx", folder / "calib.npz")
             runs: dict[str, list[dict[str, float]]] = {tool.name: [] for tool in tools}
             for _ in range(options.repeat):
                 for tool in tools:
                     try:
-                        runs[tool.name].append(process(folder, tool.command(job)))
+                        runs[tool.name].append(time_once(case, tool, job, LATE))
                     except StepError as failure:
                         print(f"{tool.name}: {failure}", file=sys.stderr)
         ours = statistics.median(run["seconds"] for run in runs["onnxq-entropy"])
@@ -230,7 +230,7 @@ def take_turns(repeat: int, *works: Callable[[], float]) -> list[list[float]]:
 def process(folder: Path, command: Sequence[str]) -> dict[str, float]:
     """Seconds and peak memory of a command."""
     log = folder / "log"
-    figures = json.loads(child("measure.py", str(log), "1200", *command))
+    figures = json.loads(child("measure.py", str(log), str(LATE), *command))
     if figures["exit"]:
         raise StepError(last_line(log.read_text(errors="replace")))
     return figures

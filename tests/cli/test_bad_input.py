@@ -114,7 +114,7 @@ def test_no_calibration_data_at_all_is_a_mistake(desk):
 def test_an_npz_that_was_cut_off_is_refused(desk, share):
     content = (desk / "calib.npz").read_bytes()
     (desk / "calib.npz").write_bytes(content[: int(share * len(content))])
-    desk.refuses_to_quantize(r"'calib\.npz' is no npz file")
+    desk.refuses_to_quantize(r"'calib\.npz' cannot be read: ")
 
 
 def test_an_npz_with_a_flipped_bit_is_refused(desk, calib):
@@ -122,12 +122,12 @@ def test_an_npz_with_a_flipped_bit_is_refused(desk, calib):
     content = bytearray((desk / "calib.npz").read_bytes())
     content[len(content) // 2] ^= 1
     (desk / "calib.npz").write_bytes(content)
-    desk.refuses_to_quantize(r"'calib\.npz' is no npz file")
+    desk.refuses_to_quantize(r"The array 'image' in 'calib\.npz' cannot be read: ")
 
 
 def test_an_npz_of_pickled_objects_is_not_opened(desk):
     desk.save("calib.npz", image=np.array([{"a": 1}], object))
-    desk.refuses_to_quantize(r"'calib\.npz' is no npz file of plain arrays", "allow_pickle")
+    desk.refuses_to_quantize(r"The array 'image' in 'calib\.npz' holds Python objects, which are never loaded")
 
 
 def test_a_single_array_in_an_npy_file_has_no_name(desk, calib):

@@ -93,6 +93,15 @@ class TestReading:
         assert peak < 3_000_000  # of 40 million
 
 
+def headed(header, version=b"\x01\x00"):
+    """The beginning of an npy file."""
+    return b"\x93NUMPY" + version + len(header).to_bytes(2, "little") + header
+
+
+def shaped(shape, dtype="<f4"):
+    return headed(f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}}}\n".encode())
+
+
 class TestRefusals:
     def test_a_missing_file(self, tmp_path):
         path = tmp_path / "gone.npz"
@@ -143,6 +152,40 @@ class TestRefusals:
             file.writestr("x.npy", "hello, this is no array")
         with pytest.raises(DataError, match=r"^The array 'x' in '.*' cannot be read: the magic string is not correct"):
             open_npz(path)
+
+    @pytest.mark.parametrize(
+        ("content", "text"),
+        [
+            (headed(b"{}", b"\x03\x00"), r"version 3\.0 of the npy format is unknown\."),
+            (headed(b"{('descr': 1\n"), r"\(?'?(EOF in multi-line|unexpected EOF)"),
+            (headed(b"  1\n 2\n"), "unindent does not match"),
+            (shaped((-5, 8)), r"its shape is \(-5, 8\)\."),
+            (shaped((3, 8)) + bytes(95), r"it was cut off\."),
+            (shaped((10**13, 8)), r"it was cut off\."),
+            (shaped((10**30, 8)), r"it was cut off\."),
+        ],
+        ids=["version", "unbalanced", "indented", "negative", "short", "huge", "huger"],
+    )
+    def test_a_member_whose_header_is_damaged(self, tmp_path, content, text):
+        path = tmp_path / "data.npz"
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("x.npy", content)
+        with pytest.raises(DataError, match=rf"^The array 'x' in '.*data\.npz' cannot be read: {text}"):
+            open_npz(path)
+
+    def test_a_member_that_is_encrypted(self, archive):
+        """Which is a bit in the header of the entry and in the directory at the end."""
+        content = bytearray(archive.read_bytes())
+        content[content.find(b"PK\x03\x04") + 6] |= 1
+        content[content.find(b"PK\x01\x02") + 8] |= 1
+        archive.write_bytes(bytes(content))
+        with pytest.raises(DataError, match=r"^The array 'x' in '.*' cannot be read: File 'x\.npy' is encrypted, "):
+            open_npz(archive)
+
+    def test_no_samples_but_labels(self, tmp_path):
+        np.savez(tmp_path / "data.npz", x=ARRAY[:0], labels=np.arange(0))
+        with pytest.raises(DataError, match=r"^The arrays hold no samples: 'x' \(0, 8\)\.$"):
+            source(tmp_path / "data.npz", REQUEST)
 
     def test_pickled_objects_are_never_loaded(self, tmp_path):
         path = tmp_path / "data.npz"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx.numpy_helper import from_array
+from onnx import TensorProto
+from onnx.external_data_helper import set_external_data
+from onnx.numpy_helper import from_array, from_list, from_optional
 
 from onnxq.core.batch import InputSpec
 from onnxq.core.samples import Samples
@@ -52,6 +54,45 @@ def test_a_file_that_holds_no_tensor(folder, content):
     (folder / "test_data_set_1" / "input_0.pb").write_bytes(content)
     with pytest.raises(DataError, match=r"^'.*test_data_set_1/input_0\.pb' holds no tensor that can be read: "):
         list(source(folder, Request((A, B))).batches())
+
+
+@pytest.mark.parametrize(
+    "value", [from_list([np.ones((2, 3), np.float32)]), from_optional(np.ones((2, 3), np.float32))]
+)
+def test_what_is_no_tensor(folder, value):
+    (folder / "test_data_set_0" / "input_0.pb").write_bytes(value.SerializeToString())
+    with pytest.raises(DataError, match=r"holds no tensor that can be read: it is a sequence or an optional value\."):
+        list(source(folder, Request((A, B))).batches())
+
+
+class TestNumbersInAFileOfTheirOwn:
+    @pytest.fixture
+    def outside(self, folder):
+        """Makes the first input of a set one whose numbers are elsewhere."""
+
+        def _outside(location):
+            tensor = TensorProto(name="a", dims=[2, 3], data_type=TensorProto.FLOAT, raw_data=bytes(24))
+            set_external_data(tensor, location)
+            tensor.ClearField("raw_data")
+            (folder / "test_data_set_2" / "input_0.pb").write_bytes(tensor.SerializeToString())
+            return folder / "test_data_set_2"
+
+        return _outside
+
+    def test_are_read_from_the_same_folder(self, outside):
+        (outside("a.bin") / "a.bin").write_bytes(np.full(6, 7, np.float32).tobytes())
+        (batch,) = source(outside("a.bin"), Request((A, B))).batches()
+        assert batch.feeds["a"].tolist() == [[7, 7, 7]] * 2
+
+    @pytest.mark.parametrize("location", ["gone.bin", "../../x.bin"])
+    def test_that_cannot_be_read(self, outside, location):
+        with pytest.raises(DataError, match=r"^'.*/input_0\.pb' holds no tensor that can be read: Data of TensorProto"):
+            list(source(outside(location), Request((A, B))).batches())
+
+
+def test_a_file_named_like_a_set_is_none(folder):
+    (folder / "test_data_set_3").write_text("")
+    assert len(list(source(folder, Request((A, B))).batches())) == 4
 
 
 def test_more_tensors_than_inputs(folder):

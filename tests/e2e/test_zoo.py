@@ -21,6 +21,7 @@ from tests.conftest import ZOO
 import onnxq
 from onnxq.errors import RuntimeFailure
 from onnxq.runtimes.onnxruntime import Session
+from onnxq.runtimes.setup import Setup
 from onnxq.runtimes.tensorrt import compile_ahead_of_time, compute_nodes, int8_nodes
 
 
@@ -84,7 +85,7 @@ def quantized(name: str) -> onnxq.Result:
 
 
 def outputs(model: onnx.ModelProto, name: str) -> Iterator[Mapping[str, Any]]:
-    session = Session(model, as_written=True)
+    session = Session(model, setup=Setup(as_written=True))
     return (session(feed) for feed in preprocess().feeds(name, "eval", min(BARS[name].eval, 200)))
 
 

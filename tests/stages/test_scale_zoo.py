@@ -41,7 +41,7 @@ def test_the_cache_of_the_original_model_leaves_no_activation_open(name):
     cache = CalibrationCache.from_text(written_by_tensorrt(model, amplitudes), "calib.cache")
     view = onnx_io.view(prepare(model, onnxruntime.evaluate, TENSORRT.opset).model)
     made = plan(view, TENSORRT, ())
-    known = cache.known(made.activations, "calib.cache")
+    known = cache.known(made.activations)
     assert known.scales.keys() == set(made.activations)
     assert lacking(made, known) == ()
     scales = scale(made, view, Statistics("", {}), {"int8": INT8}, (Max(), Max()), known).activations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from onnxq.data.file_rows import FileRows, Opener
 from onnxq.data.fit import check_names
 from onnxq.data.kind import Kind, Request
 from onnxq.data.labels import split_labels
-from onnxq.data.npy_rows import rows
+from onnxq.data.npy_rows import readable, rows
 from onnxq.data.npz import open_npz
 from onnxq.data.rows import Rows, whole
 from onnxq.errors import DataError
@@ -56,7 +56,8 @@ def _open(path: Path, request: Request) -> Source:
             f"The npy files in '{path}' are for models with one input. This one has {len(request.inputs)}. Save npz "
             "files of arrays named after the inputs."
         )
-    files, opener = (named, open_npz) if named else (nameless, partial(_open_npy, request.inputs[0].name))
+    files, open_file = (named, open_npz) if named else (nameless, partial(_open_npy, request.inputs[0].name))
+    opener = lru_cache(maxsize=1)(open_file)  # the next samples are mostly in the same file; a compressed one reads on
     headers = [_headers(opener(file)) for file in files]
     _check_alike(files, headers)
     if not {spec.name for spec in request.inputs} <= headers[0].keys():
@@ -65,6 +66,7 @@ def _open(path: Path, request: Request) -> Source:
     if not (stacked or _are_batches(headers, request.inputs)):
         feeds = partial(_feeds, opener, files, request.inputs)
         return FeedSource(feeds, request.inputs, request.limit, lambda number: f"'{files[number]}'")
+    _check_joinable(files, headers, stacked)
     arrays = {name: _joined(opener, files, name, [header[name] for header in headers], stacked) for name in headers[0]}
     inputs, labels = split_labels(arrays, request.labels, request.inputs)
     ends = next(iter(arrays.values())).ends
@@ -79,7 +81,9 @@ def _open(path: Path, request: Request) -> Source:
 
 
 def _open_npy(name: str, path: Path) -> Mapping[str, Rows]:
-    return {name: rows(lambda: path.open("rb"), f"'{path}'")}
+    with readable(f"'{path}'"):
+        size = path.stat().st_size
+    return {name: rows(lambda: path.open("rb"), size, f"'{path}'")}
 
 
 def _headers(arrays: Mapping[str, Rows]) -> Mapping[str, Header]:
@@ -117,16 +121,35 @@ def _are_batches(headers: Headers, inputs: Sequence[InputSpec]) -> bool:
     """Whether each file has samples on the first axis of all arrays, all of the same shapes."""
     return all(
         spec.shape
-        and len(headers[0][spec.name].shape) == len(spec.shape)
+        and all(len(header[spec.name].shape) == len(spec.shape) for header in headers)
         and all(header[spec.name].shape[1:] == headers[0][spec.name].shape[1:] for header in headers)
         and all(header[spec.name].shape[0] == header[inputs[0].name].shape[0] for header in headers)
         for spec in inputs
     )
 
 
+def _check_joinable(files: Sequence[Path], headers: Headers, stacked: bool) -> None:
+    """Checks that what is no input, such as labels, can be joined as well, and that all in a file is of one length."""
+    expected = headers[0]
+    for file, header in zip(files, headers, strict=True):
+        for name, array in header.items():
+            first = expected[name].shape
+            if len(array.shape) != len(first) or array.shape[0 if stacked else 1 :] != first[0 if stacked else 1 :]:
+                raise DataError(
+                    f"The array '{name}' has shape {array.shape} in '{file}', but {first} in '{files[0]}'. "
+                    "All files need samples of the same shape."
+                )
+        lengths = {name: array.shape[0] if array.shape else 1 for name, array in header.items()}
+        if not stacked and len(set(lengths.values())) > 1:
+            raise DataError(
+                f"All arrays in '{file}' need the same number of samples on their first axis. Got {lengths}."
+            )
+
+
 def _joined(opener: Opener, files: Sequence[Path], name: str, headers: Sequence[Header], stacked: bool) -> FileRows:
     first = headers[0]
-    ends = np.cumsum([1 if stacked or not header.shape else header.shape[0] for header in headers])
+    stacked = stacked or not first.shape  # among batches: the label of a file with one sample
+    ends = np.cumsum([1 if stacked else header.shape[0] for header in headers])
     return FileRows(opener, files, name, ends, stacked, first.shape if stacked else first.shape[1:], first.dtype)
 
 

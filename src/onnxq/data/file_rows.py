@@ -55,6 +55,8 @@ class FileRows:
         Raises:
             DataError: a file is damaged.
         """
+        if not len(numbers):
+            return np.empty((0, *self.sample), self.dtype)
         rising, where = np.unique(numbers, return_inverse=True)
         holders = np.searchsorted(self.ends, rising, side="right")
         begins = np.concatenate([[0], self.ends])

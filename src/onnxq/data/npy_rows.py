@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import lzma
 import math
+import tokenize
 import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import IO, Any
 
 import numpy as np
@@ -19,8 +21,17 @@ from onnxq.core.batch import Array
 from onnxq.data.rows import Rows
 from onnxq.errors import DataError
 
-_UNREADABLE = (ValueError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+_UNREADABLE = (
+    *(ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(tokenize.TokenError, SyntaxError),  # numpy parses headers as Python
+    RuntimeError,  # zipfile: encrypted, or compressed in an unknown way
+)
 """What numpy and zipfile raise for a file that is damaged, encoded in unknown ways, or something else."""
+
+_HEADERS = MappingProxyType({(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0})
+"""By the version of the format; 3.0 is for structured arrays only."""
+
+_CUT_OFF = "it was cut off"
 
 
 @contextmanager
@@ -40,24 +51,31 @@ class NpyRows:
         dtype: of the numbers, in the byte order of this machine.
     """
 
-    def __init__(self, stream: IO[bytes], what: str) -> None:
+    def __init__(self, stream: IO[bytes], size: int, what: str) -> None:
         """Reads the header.
 
         Args:
             stream: begins where the array does, and can seek.
+            size: of the stream, in bytes.
             what: what messages call the array.
 
         Raises:
-            DataError: the header is damaged, or says that there are Python objects.
+            DataError: the header is damaged, promises more than there is, or says that there are Python objects.
         """
         self._stream, self._what = stream, what
         weakref.finalize(self, stream.close)
         with readable(what):
-            read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]
-            self.shape, self.is_fortran, self._stored = read(stream)
+            version = npy.read_magic(stream)
+            if version not in _HEADERS:
+                raise ValueError(f"version {version[0]}.{version[1]} of the npy format is unknown")
+            self.shape, self.is_fortran, self._stored = _HEADERS[version](stream)
             self._begin = stream.tell()
-        if self._stored.hasobject:
-            raise DataError(f"{what} holds Python objects, which are never loaded. Save plain arrays of numbers.")
+            if self._stored.hasobject:
+                raise DataError(f"{what} holds Python objects, which are never loaded. Save plain arrays of numbers.")
+            if any(axis < 0 for axis in self.shape):
+                raise ValueError(f"its shape is {self.shape}")
+            if self._begin + self._stored.itemsize * math.prod(self.shape) > size:
+                raise EOFError(_CUT_OFF)
         self.dtype: np.dtype[Any] = self._stored.newbyteorder("=")
 
     @property
@@ -71,9 +89,11 @@ class NpyRows:
         Raises:
             DataError: the file is damaged.
         """
+        if not len(numbers):
+            return np.empty((0, *self.shape[1:]), self.dtype)
         rising, where = np.unique(numbers, return_inverse=True)
         runs = np.split(rising, np.flatnonzero(np.diff(rising) > 1) + 1)
-        return np.concatenate([self._read(int(run[0]), self.shape[1:], len(run)) for run in runs if run.size])[where]
+        return np.concatenate([self._read(int(run[0]), self.shape[1:], len(run)) for run in runs])[where]
 
     def whole(self) -> Array:
         """All of it at once.
@@ -90,17 +110,17 @@ class NpyRows:
             self._stream.seek(self._begin + first * size)
             content = self._stream.read(count * size)
             if len(content) != count * size:
-                raise EOFError("it was cut off")
+                raise EOFError(_CUT_OFF)
         return np.frombuffer(content, self._stored).reshape(count, *sample).astype(self.dtype, copy=False)
 
 
-def rows(open_stream: Callable[[], IO[bytes]], what: str) -> Rows:
-    """The array in a stream; the array itself where its samples do not lie one behind the other.
+def rows(open_stream: Callable[[], IO[bytes]], size: int, what: str) -> Rows:
+    """The array in a stream of `size` bytes; the array itself where its samples do not lie one behind the other.
 
     Raises:
         DataError: the file is damaged, or holds Python objects.
     """
     with readable(what):
         stream = open_stream()
-    found = NpyRows(stream, what)
+    found = NpyRows(stream, size, what)
     return found if found.ndim and not found.is_fortran else found.whole()

@@ -29,11 +29,14 @@ def open_npz(path: Path) -> Mapping[str, Rows]:
     if is_array:
         raise DataError(f"'{path}' holds one array without a name. Save it with np.savez(path, input_name=array).")
     with readable(f"'{path}'"), zipfile.ZipFile(path) as archive:
-        members = archive.namelist()
-    if others := [member for member in members if not member.endswith(_NPY)]:
+        members = archive.infolist()
+    if others := [member.filename for member in members if not member.filename.endswith(_NPY)]:
         raise DataError(f"'{path}' is no npz file of plain arrays: '{others[0]}' in it is none.")
-    names = {member.removesuffix(_NPY): member for member in members}
-    return {name: rows(partial(_open_member, path, names[name]), f"The array '{name}' in '{path}'") for name in names}
+    names = {member.filename.removesuffix(_NPY): member for member in members}
+    return {
+        name: rows(partial(_open_member, path, member.filename), member.file_size, f"The array '{name}' in '{path}'")
+        for name, member in names.items()
+    }
 
 
 def _open_member(path: Path, member: str) -> IO[bytes]:

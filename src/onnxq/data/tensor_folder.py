@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
+from onnx.checker import ValidationError
 
 from onnxq.core.batch import Array, InputSpec, Source, Tensors
 from onnxq.data.feeds import FeedSource
@@ -26,7 +27,7 @@ def _numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
 
 
 def _sets(path: Path) -> list[Path]:
-    return [path] if _numbered(path, _INPUT) else list(_numbered(path, _SET).values())
+    return [path] if _numbered(path, _INPUT) else [found for found in _numbered(path, _SET).values() if found.is_dir()]
 
 
 def _recognizes(path: Path) -> bool:
@@ -49,26 +50,28 @@ def _read_set(folder: Path, inputs: Sequence[InputSpec]) -> Tensors:
     known = {spec.name for spec in inputs}
     feed: dict[str, Array] = {}
     for number, path in _numbered(folder, _INPUT).items():
-        tensor = _read_tensor(path)
-        if tensor.name not in known and number >= len(inputs):
+        own, array = _read_tensor(path)
+        if own not in known and number >= len(inputs):
             raise DataError(f"'{path}' belongs to no input: the model has only {len(inputs)}.")
-        name = tensor.name if tensor.name in known else inputs[number].name
+        name = own if own in known else inputs[number].name
         if name in feed:
             raise DataError(f"'{path}' is a second tensor for the input '{name}'.")
-        feed[name] = numpy_helper.to_array(tensor)
+        feed[name] = array
     return feed
 
 
-def _read_tensor(path: Path) -> onnx.TensorProto:
+def _read_tensor(path: Path) -> tuple[str, Array]:
+    """The name and the numbers in a file; numbers in a file of their own are looked for in the same folder."""
     tensor = onnx.TensorProto()
     try:
         tensor.ParseFromString(path.read_bytes())
-        numpy_helper.to_array(tensor)
-    except (OSError, DecodeError, ValueError, TypeError, KeyError) as cause:
+        if tensor.HasField("segment"):  # no tensor has segments, but sequences and optional values read as one look so
+            raise ValueError("it is a sequence or an optional value")
+        return tensor.name, numpy_helper.to_array(tensor, str(path.parent))
+    except (OSError, DecodeError, ValueError, TypeError, KeyError, ValidationError) as cause:
         raise DataError(
             f"'{path}' holds no tensor that can be read: {cause}. It must be a serialized onnx.TensorProto."
         ) from cause
-    return tensor
 
 
 TENSOR_FOLDER = Kind("ONNX test data (test_data_set_*/input_*.pb)", _recognizes, _open)
