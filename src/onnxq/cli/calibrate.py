@@ -31,6 +31,7 @@ def add_command(commands: Any) -> None:
         "--resume", action="store_true", help="go on where an interrupted run with the same STATS and data stopped"
     )
     shared.add_plan(data)
+    shared.add_rest(data)
     shared.add_execution(command)
     shared.add_talk(command, "what was measured", "show what was measured of each tensor, the slowest first")
     command.set_defaults(run=run)
@@ -61,7 +62,7 @@ def _calibrated(options: argparse.Namespace, checkpoint: Checkpoint) -> Statisti
         statistics = calibrate(
             options.model,
             shared.given_samples(options),
-            Recipe(target=options.target, skip=shared.selectors(options)),
+            Recipe(target=options.target, skip=shared.selectors(options), rest=options.rest),
             plan=shared.plan_text(options),
             execution=shared.execution(options, bar),
             checkpoint=checkpoint,

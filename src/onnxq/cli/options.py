@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.targets import TARGETS
 from onnxq.core.execution import Execution
 from onnxq.core.observer import Observer
@@ -38,6 +39,14 @@ def add_model(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--skip", nargs="+", action="extend", default=[], metavar="PATTERN", help=SKIP_HELP)
     add_debug(command)
+
+
+def add_rest(group: argparse._ActionsContainer) -> None:
+    """The type of what is not quantized."""
+    text = "; ".join(f"{low.name}: {low.doc}" for low in FLOATS)
+    group.add_argument(
+        "--rest", metavar="TYPE", help=f"the type of what is not quantized ({text}); default: the target's"
+    )
 
 
 def add_debug(command: argparse.ArgumentParser) -> None:

@@ -47,6 +47,14 @@ def add_command(commands: Any) -> None:
     )
     how.add_argument("--percentile", type=float, metavar="P", help=f"for that calibrator; default: {Recipe.percentile}")
     shared.add_plan(how)
+    shared.add_rest(how)
+    how.add_argument(
+        "--io-types",
+        choices=("keep", "low"),
+        default="keep",
+        help="whether inputs and outputs have the type of the rest",
+    )
+    how.add_argument("--no-int8", action="store_true", help="quantize nothing: only convert to the type of --rest")
     shared.add_execution(command)
     shared.add_talk(command, "the report", "name every node that stays in float, and the slowest tensors")
     command.set_defaults(run=run)
@@ -64,6 +72,9 @@ def run(options: argparse.Namespace) -> None:
         cache=load_calibration_cache(options.tensorrt_cache) if options.tensorrt_cache else None,
         skip=shared.selectors(options),
         labels=options.labels,
+        rest=options.rest,
+        low_io=options.io_types == "low",
+        int8=not options.no_int8,
         seed=options.seed,
     )
     plan = shared.plan_text(options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 
 
@@ -22,3 +23,8 @@ class Names:
         name = next(name for name in candidates if name not in self._taken)
         self._taken.add(name)
         return name
+
+
+def without_names(sentence: str) -> str:
+    """`sentence` without what stands in quotes: the same for all things of which the same is said."""
+    return re.sub(r"'[^']*'", "…", sentence)

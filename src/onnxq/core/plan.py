@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from onnxq.core.graph import GraphView, Site
+from onnxq.core.names import without_names
 from onnxq.core.spec import PerTensor, Spec
 from onnxq.errors import PlanError, near_misses
 
@@ -38,7 +38,7 @@ class Decision:
     @property
     def kind(self) -> str:
         """The reason without the names in it, the same for all that share it."""
-        return re.sub(r"'[^']*'", "…", self.reason)
+        return without_names(self.reason)
 
     def to_json(self) -> dict[str, object]:
         """The decision as plain data."""

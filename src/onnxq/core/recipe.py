@@ -61,6 +61,9 @@ class Recipe:
         cache: scales of activations that TensorRT found earlier; what it lacks is calibrated.
         skip: selectors of nodes that stay in float, or their patterns.
         labels: the name of the evaluation array that holds class numbers; found by itself if it is the only extra one.
+        rest: the floating-point type of what is not quantized: "fp32", "fp16" or "bf16"; the target's if None.
+        low_io: whether inputs and outputs of the model are of that type too.
+        int8: whether to quantize at all, or only to convert the rest.
         seed: chooses the calibration samples that fidelity is measured on when there are no evaluation data.
     """
 
@@ -71,6 +74,9 @@ class Recipe:
     cache: CalibrationCache | None = None
     skip: Sequence[Selector | str] = ()
     labels: str | None = None
+    rest: str | None = None
+    low_io: bool = False
+    int8: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:

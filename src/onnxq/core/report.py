@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from onnxq.core.graph import GraphView, Node
+from onnxq.core.names import without_names
 from onnxq.core.plan import Plan
+from onnxq.core.rest import Rest
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,30 @@ class Fidelity:
     figures: Mapping[str, Mapping[str, float]]
     baselines: Mapping[str, Mapping[str, float]]
     uncompared: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RestReport:
+    """What became of what is not quantized.
+
+    Attributes:
+        type: the name of its floating-point type.
+        casts: Cast nodes that the change of types needs.
+        kept: (operator, sentence) -> nodes that stay in FP32, the commonest first.
+    """
+
+    type: str
+    casts: int
+    kept: Mapping[tuple[str, str], tuple[str, ...]]
+
+    @staticmethod
+    def of(rest: Rest, casts: int) -> RestReport:
+        """The report on `rest`."""
+        return RestReport(rest.type.name, casts, _grouped((k.op, without_names(k.reason), k.node) for k in rest.kept))
+
+    def to_json(self) -> dict[str, object]:
+        """The report as plain data."""
+        return {"type": self.type, "casts": self.casts, "kept": _rows(self.kept)}
 
 
 @dataclass(frozen=True)
@@ -46,6 +72,7 @@ class Report:
         tried: the mean SQNR over the outputs in dB, by calibrator, where several were compared.
         data: what fidelity was measured on: "evaluation" or "calibration".
         fidelity: against FP32; None without samples to measure it on.
+        rest: the type of what is not quantized, and what stays in FP32; None if all of it does.
         sizes: bytes of the FP32 and of the quantized model.
         seconds: by stage.
     """
@@ -65,6 +92,7 @@ class Report:
     fidelity: Fidelity | None
     sizes: tuple[int, int]
     seconds: Mapping[str, float]
+    rest: RestReport | None = None
 
     @staticmethod
     def of(view: GraphView, plan: Plan, **rest: Any) -> Report:
@@ -75,14 +103,10 @@ class Report:
             for op, nodes in _by_op(view.nodes).items()
             if any(node.name in readers for node in nodes)
         }
-        refused: dict[tuple[str, str], list[str]] = {}
-        for node in view.nodes:
-            if node.name in plan.first_refusals and node.name not in readers:
-                refused.setdefault((node.op, plan.first_refusals[node.name].kind), []).append(node.name)
-        ranked = sorted(refused.items(), key=lambda item: -len(item[1]))
+        left = [node for node in view.nodes if node.name in plan.first_refusals and node.name not in readers]
         return Report(
             quantized=quantized,
-            refused={key: tuple(nodes) for key, nodes in ranked},
+            refused=_grouped((node.op, plan.first_refusals[node.name].kind, node.name) for node in left),
             residuals=plan.residuals,
             **rest,
         )
@@ -90,8 +114,24 @@ class Report:
     def to_json(self) -> dict[str, object]:
         """The report as plain data."""
         data = asdict(self)
-        data["refused"] = [{"op": op, "reason": reason, "nodes": nodes} for (op, reason), nodes in self.refused.items()]
+        data["refused"] = _rows(self.refused)
+        data["rest"] = self.rest and self.rest.to_json()
         return data
+
+
+Grouped = Mapping[tuple[str, str], tuple[str, ...]]
+
+
+def _grouped(rows: Iterable[tuple[str, str, str]]) -> Grouped:
+    """(operator, sentence) -> nodes, from rows of all three; the commonest first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for op, sentence, node in rows:
+        found.setdefault((op, sentence), []).append(node)
+    return {key: tuple(nodes) for key, nodes in sorted(found.items(), key=lambda item: -len(item[1]))}
+
+
+def _rows(grouped: Grouped) -> list[dict[str, object]]:
+    return [{"op": op, "reason": reason, "nodes": nodes} for (op, reason), nodes in grouped.items()]
 
 
 def _by_op(nodes: Iterable[Node]) -> dict[str, list[Node]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxq.core.float_type import FloatType
 from onnxq.core.graph import Site
 from onnxq.core.spec import PerAxis, Spec
 
@@ -28,6 +29,10 @@ class QuantParams:
     source: str
     floored: int = 0
 
+    def stored_in(self, low: FloatType) -> QuantParams:
+        """The same with scales that `low` holds."""
+        return replace(self, scale=low.scale(self.scale))
+
     def broadcastable(self, rank: int) -> NDArray[np.float32]:
         """The scale in a shape that broadcasts against a tensor of `rank` axes."""
         if not isinstance(self.spec.granularity, PerAxis):
@@ -43,6 +48,13 @@ class Scales:
 
     activations: Mapping[str, QuantParams]
     weights: Mapping[Site, QuantParams]
+
+    def stored_in(self, low: FloatType) -> Scales:
+        """The same with scales that `low` holds; weights are then quantized against these."""
+        return Scales(
+            {tensor: params.stored_in(low) for tensor, params in self.activations.items()},
+            {site: params.stored_in(low) for site, params in self.weights.items()},
+        )
 
     def floored(self) -> Iterable[tuple[str, int]]:
         """Tensors of which some scale is a floor, with the number of such scales."""

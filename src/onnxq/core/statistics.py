@@ -41,6 +41,11 @@ class TensorStatistics:
     channels: Extremes
 
     @property
+    def is_binned(self) -> bool:
+        """Whether more than extremes was measured."""
+        return self.histogram.size > 0
+
+    @property
     def amplitude(self) -> float:
         """The largest magnitude seen, 0.0 if nothing was."""
         return max(-self.low, self.high, 0.0)
@@ -60,7 +65,9 @@ class TensorStatistics:
             high=max(self.high, other.high),
             exponent=exponent,
             histogram=bins.widened(self.histogram, exponent - self.exponent)
-            + bins.widened(other.histogram, exponent - other.exponent),
+            + bins.widened(other.histogram, exponent - other.exponent)
+            if self.is_binned and other.is_binned
+            else bins.empty()[:0],
             channels=widest(self.channels, other.channels),
         )
 
@@ -117,6 +124,10 @@ class Statistics:
             raise DataError(
                 f"Statistics of different tensors cannot be merged: only one has '{apart[0]}'"
                 + (f" and {len(apart) - 1} more." if apart[1:] else ".")
+            )
+        if unlike := [name for name, m in self.tensors.items() if m.is_binned != other.tensors[name].is_binned]:
+            raise DataError(
+                f"Only one of the statistics has a histogram of '{unlike[0]}'. Make both with one --plan and --rest."
             )
         return Statistics(
             self.model, {name: measured.merge(other.tensors[name]) for name, measured in self.tensors.items()}

@@ -13,7 +13,7 @@ from onnxq.core.bins import HALF
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.errors import DataError
 
-VERSION = 1
+VERSION = 2
 BINS = 2 * HALF - 1
 
 _DAMAGED = (ValueError, KeyError, IndexError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
@@ -23,9 +23,9 @@ _DAMAGED = (ValueError, KeyError, IndexError, OSError, EOFError, NotImplementedE
 def npz_from_statistics(statistics: Statistics, compressed: bool = True) -> bytes:
     """The content of a file: the same for the same statistics, whatever the order of their tensors.
 
-    Its arrays, one row per tensor: `tensor` (names), `samples`, `count`, `low`, `high`, `exponent`, `histogram`, and
-    `channels` (how many of the columns of `channel_extremes` are this tensor's); `model` and `onnxq_statistics`, the
-    version of the layout.
+    Its arrays, one row per tensor: `tensor` (names), `samples`, `count`, `low`, `high`, `exponent`, `binned` (whether
+    the next row of `histogram` is this tensor's), and `channels` (how many of the next columns of `channel_extremes`
+    are); `model` and `onnxq_statistics`, the version of the layout.
     """
     names = sorted(statistics.tensors)
     rows = [statistics.tensors[name] for name in names]
@@ -41,7 +41,8 @@ def npz_from_statistics(statistics: Statistics, compressed: bool = True) -> byte
         low=np.array([row.low for row in rows], np.float64),
         high=np.array([row.high for row in rows], np.float64),
         exponent=np.array([row.exponent for row in rows], np.int64),
-        histogram=np.array([row.histogram for row in rows], np.int64).reshape(len(rows), BINS),
+        binned=np.array([row.is_binned for row in rows], np.bool_),
+        histogram=np.array([row.histogram for row in rows if row.is_binned], np.int64).reshape(-1, BINS),
         channels=np.array([row.channels.shape[1] for row in rows], np.int64),
         channel_extremes=channels,
     )
@@ -73,7 +74,8 @@ def statistics_from_npz(content: bytes, where: str) -> Statistics:
 
 
 def _rows(stored: dict[str, Any]) -> list[tuple[str, TensorStatistics]]:
-    ends, histograms = np.cumsum(stored["channels"]), stored["histogram"].reshape(len(stored["tensor"]), BINS)
+    ends, binned = np.cumsum(stored["channels"]), stored["binned"]
+    histograms = iter(stored["histogram"].reshape(int(binned.sum()), BINS))
     return [
         (
             str(name),
@@ -83,7 +85,7 @@ def _rows(stored: dict[str, Any]) -> list[tuple[str, TensorStatistics]]:
                 low=float(stored["low"][row]),
                 high=float(stored["high"][row]),
                 exponent=int(stored["exponent"][row]),
-                histogram=histograms[row],
+                histogram=next(histograms) if binned[row] else np.zeros(0, np.int64),
                 channels=stored["channel_extremes"][:, ends[row] - stored["channels"][row] : ends[row]],
             ),
         )

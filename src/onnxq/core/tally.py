@@ -7,6 +7,7 @@ import time
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onnxq.core import bins
 from onnxq.core.bins import SMALLEST_EXPONENT
@@ -21,20 +22,23 @@ class Tally:
         seconds: what counting took.
     """
 
-    def __init__(self, axis: int | None = None, begun: TensorStatistics | None = None) -> None:
+    def __init__(
+        self, axis: int | None = None, begun: TensorStatistics | None = None, *, histogram: bool = True
+    ) -> None:
         """Starts from nothing, or from what was counted before.
 
         Args:
             axis: of the channels whose extremes are measured too; None for none.
             begun: what is counted already.
+            histogram: whether numbers are counted in bins too. Without, infinite ones are no fault, but left out.
         """
         self.seconds = 0.0
-        self._lock = Lock()
+        self._lock, self._binned = Lock(), histogram
         self._axis = axis
         self._samples, self._count = (begun.samples, begun.count) if begun else (0, 0)
         self._low, self._high = (begun.low, begun.high) if begun else (math.inf, -math.inf)
         self._exponent = begun.exponent if begun else SMALLEST_EXPONENT
-        self._histogram = (begun.histogram if begun else bins.empty()).astype(np.float64)
+        self._histogram = (begun.histogram if begun else bins.empty()[: None if histogram else 0]).astype(np.float64)
         self._channels = begun.channels if begun else np.zeros((2, 0))
 
     def add(self, values: Floats, samples: int) -> bool:
@@ -51,15 +55,15 @@ class Tally:
         extremes = _channel_extremes(values, self._axis)
         low, high = float(extremes[0].min()), float(extremes[1].max())
         if not (math.isfinite(low) and math.isfinite(high)):
-            return False
+            if self._binned:
+                return False
+            extremes = _finite_extremes(values)
+            low, high = float(extremes[0, 0]), float(extremes[1, 0])
         exponent = max(self._exponent, bins.exponent_for(max(-low, high)))
-        found = bins.count(values, exponent, signed=low < 0)
+        found = bins.count(values, exponent, signed=low < 0) if self._binned else None
         with self._lock:
-            if exponent < self._exponent:  # another thread has seen something larger
-                found = bins.widened(found, self._exponent - exponent)
-            elif exponent > self._exponent:
-                self._histogram, self._exponent = bins.widened(self._histogram, exponent - self._exponent), exponent
-            self._histogram[-len(found) :] += found
+            if found is not None:
+                self._put(found, exponent)
             self._samples += samples
             self._count += values.size
             self._low, self._high = min(self._low, low), max(self._high, high)
@@ -67,6 +71,14 @@ class Tally:
                 self._channels = widest(self._channels, extremes)
             self.seconds += time.perf_counter() - start
         return True
+
+    def _put(self, found: NDArray[np.float64], exponent: int) -> None:
+        """Adds counts in bins of any width."""
+        if exponent < self._exponent:  # another thread has seen something larger
+            found = bins.widened(found, self._exponent - exponent)
+        elif exponent > self._exponent:
+            self._histogram, self._exponent = bins.widened(self._histogram, exponent - self._exponent), exponent
+        self._histogram[-len(found) :] += found
 
     def measured(self) -> TensorStatistics:
         """What has been counted, as a value that later counting does not change."""
@@ -105,3 +117,8 @@ def _channel_extremes(values: Floats, axis: int | None) -> Extremes:
             low, high = low.min(axis=0), high.max(axis=0)
         low, high = low.reshape(-1, after).min(axis=1), high.reshape(-1, after).max(axis=1)
     return np.array([low.ravel(), high.ravel()], np.float64) + 0.0  # which makes -0.0 equal 0.0 to the bit
+
+
+def _finite_extremes(values: Floats) -> Extremes:
+    finite = values[np.isfinite(values)]
+    return np.array([[finite.min(initial=np.inf)], [finite.max(initial=-np.inf)]], np.float64) + 0.0

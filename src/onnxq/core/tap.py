@@ -17,11 +17,13 @@ class Tap:
         tensor: its name.
         axis: of the channels whose extremes are measured; None where no weight reads them one by one.
         bytes: about what its values take for one batch.
+        histogram: whether more than its extremes is measured.
     """
 
     tensor: str
     axis: int | None = None
     bytes: int = 0
+    histogram: bool = True
 
 
 def channel_axis(view: GraphView, tensor: str) -> int | None:

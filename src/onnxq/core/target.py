@@ -122,6 +122,7 @@ class Target:
         pointwise: operators that a kernel computes on its way out, if all else they read is constant or its own.
         absorbed: further operators that a kernel computes on its way out.
         float_ops: operators left in float, each with its reason.
+        rest: the name of the floating-point type of what is not quantized, unless a recipe says otherwise.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Target:
     absorbed: frozenset[str]
     float_ops: Mapping[str, str]
     source: str
+    rest: str = "fp32"
 
     def __post_init__(self) -> None:
         ops = [rule.op for rule in self.rules]

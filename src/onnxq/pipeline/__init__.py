@@ -25,8 +25,9 @@ from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
 from onnxq.errors import DataError, ModelError, RuntimeFailure
 from onnxq.pipeline.choice import TRIED, closeness, preferred
-from onnxq.pipeline.measurement import covering, fitting_batch_size, measure
+from onnxq.pipeline.measurement import covering, fitting_batch_size, measure, wanted
 from onnxq.pipeline.order import Order
+from onnxq.pipeline.product import Product, produce, quantized
 from onnxq.pipeline.sources import CHECKED, Sources, first
 from onnxq.pipeline.statistics_file import Checkpoint, load_calibration_cache, load_statistics, save_statistics
 from onnxq.pipeline.subject import FORMATS_BY_NAME, Model, Subject, load, plan_of, read
@@ -34,7 +35,6 @@ from onnxq.pipeline.subset import Subset
 from onnxq.runtimes import onnxruntime
 from onnxq.runtimes.setup import Setup
 from onnxq.stages.calibrate import Journal
-from onnxq.stages.rewrite import rewrite
 from onnxq.stages.scale import activation_params, lacking, scale
 from onnxq.stages.verify import Written, check_model, check_structure, equivalence, fidelity
 
@@ -100,12 +100,13 @@ def quantize(
     with clock.stage("scale"):
         scales = scale(made, subject.view, statistics, FORMATS_BY_NAME, calibrators, ready.known)
         scales, tried = _closest(ready, statistics, scales, recipe, execution)
+        scales = scales.stored_in(subject.low)
     with clock.stage("rewrite"):
-        written = _written(ready, scales)
+        product = produce(subject, made, scales, statistics, recipe)
     with clock.stage("verify"):
-        check_structure(Written(onnx_io.view(written), made, subject.view))
-        check_model(written, beside=given)
-        close = _fidelity(ready, written, recipe, execution)
+        check_structure(Written(onnx_io.view(product.model), made, subject.view))
+        check_model(product.model, beside=given)
+        close = _fidelity(ready, product, recipe, execution)
     report = Report.of(
         subject.view,
         made,
@@ -119,10 +120,11 @@ def quantize(
         tried=tried,
         data="calibration" if ready.sources.evaluation is None else "evaluation",
         fidelity=close,
-        sizes=(onnx_io.size(given), onnx_io.size(written)),
+        sizes=(onnx_io.size(given), onnx_io.size(product.model)),
+        rest=product.rest_report(subject.prepared.model),
         seconds=clock.seconds,
     )
-    return Result(written, made, scales, statistics, report)
+    return Result(product.model, made, scales, statistics, report)
 
 
 def calibrate(
@@ -181,7 +183,7 @@ def _ready(model: Model, order: Order, clock: Clock) -> _Ready:
         if probe is None or before is None:
             return _Ready(given, subject, made, known, sources, None)
         drift = equivalence(before, onnxruntime.run(subject.prepared.model, probe, setup))
-        size = fitting_batch_size(subject, made.activations, probe, order.execution)
+        size = fitting_batch_size(subject, wanted(subject, made.activations), probe, order.execution)
     return _Ready(given, subject, made, known, sources.rebatched(size), drift)
 
 
@@ -189,12 +191,19 @@ def _statistics(
     ready: _Ready, calib: Data | Samples | Statistics | None, execution: Execution, checkpoint: Checkpoint | None = None
 ) -> Statistics:
     """The statistics of what the plan quantizes, from samples or from what was measured before."""
-    tensors, subject, source = lacking(ready.plan, ready.known), ready.subject, ready.sources.calibration
+    subject, source = ready.subject, ready.sources.calibration
+    tensors = wanted(subject, lacking(ready.plan, ready.known))
     if isinstance(calib, Statistics):
         return covering(calib, subject, tensors)
     if source is None and not ready.known.scales:
         raise DataError(
             "There are no calibration data. Give typical inputs with --calib, or what was measured before with --stats."
+        )
+    if source is None and tensors and not any(tensors.values()):
+        low = subject.low.name
+        raise DataError(
+            f"All scales are known, but {low.upper()} is only safe where the ranges of other tensors are known too. "
+            "Give samples with --calib, or keep the rest in FP32: --rest fp32."
         )
     if source is None or not tensors:
         return Statistics(subject.fingerprint, {})  # all scales are known, or the next stage says which are not
@@ -217,14 +226,9 @@ def _closest(
         chosen = activation_params(ready.plan, statistics, FORMATS_BY_NAME, calibrator, ready.known)
         return replace(scales, activations=chosen)
 
-    candidates = ((name, _written(ready, by(name))) for name in TRIED)
+    candidates = ((name, quantized(ready.subject, ready.plan, by(name))) for name in TRIED)
     found = closeness(ready.given, candidates, seen.remembered(), execution)
     return by(preferred(found)), found
-
-
-def _written(ready: _Ready, scales: Scales) -> onnx.ModelProto:
-    sites = [decision.site for decision in ready.plan.quantized]
-    return rewrite(ready.subject.prepared.model, ready.subject.view, scales, sites, FORMATS_BY_NAME)
 
 
 def _run_original(given: onnx.ModelProto, feeds: Tensors, setup: Setup) -> Tensors:
@@ -234,14 +238,14 @@ def _run_original(given: onnx.ModelProto, feeds: Tensors, setup: Setup) -> Tenso
         raise ModelError(f"The model cannot be run, so it cannot be calibrated. {cause}") from cause
 
 
-def _fidelity(ready: _Ready, written: onnx.ModelProto, recipe: Recipe, execution: Execution) -> Fidelity | None:
+def _fidelity(ready: _Ready, product: Product, recipe: Recipe, execution: Execution) -> Fidelity | None:
     batches = ready.sources.checks(recipe.seed, execution.observer)
     if batches is None:
         return None
     setup = Setup.of(execution)
     original = onnxruntime.Session(ready.given, setup=setup)
-    quantized = onnxruntime.Session(written, setup=replace(setup, as_written=True))
-    found = fidelity(original, quantized, batches, METRICS)
+    judged = onnxruntime.Session(product.judged, setup=replace(setup, as_written=True))
+    found = fidelity(original, judged, batches, METRICS)
     if recipe.labels and not found.baselines:
         raise DataError(f"The labels '{recipe.labels}' fit no output: none has a score per sample for each class.")
     return found

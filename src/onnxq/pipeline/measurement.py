@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from onnxq import onnx_io
+from onnxq.catalog.floats.fp32 import FP32
 from onnxq.core.batch import Run, Source, Tensors
 from onnxq.core.execution import Execution
 from onnxq.core.statistics import Statistics, TensorStatistics
@@ -16,6 +17,7 @@ from onnxq.pipeline.subject import Subject
 from onnxq.runtimes import machine, onnxruntime
 from onnxq.runtimes.setup import Setup
 from onnxq.stages.calibrate import Journal, Limits, calibrate
+from onnxq.stages.lower import to_measure
 
 SHARE, MOST = 8, 1 << 28
 """Fetched tensors may take the 8th part of the machine's memory, at most 256 MiB: more makes nothing faster."""
@@ -26,16 +28,31 @@ def limits(execution: Execution) -> Limits:
     return Limits(execution.max_memory or min(machine.memory() // SHARE, MOST), machine.cores())
 
 
-def taps(subject: Subject, tensors: Sequence[str], feeds: Tensors) -> tuple[Tap, ...]:
+Wanted = Mapping[str, bool]
+"""The tensors to measure, and of which of them a histogram is needed beside the extremes."""
+
+
+def wanted(subject: Subject, binned: Sequence[str]) -> Wanted:
+    """What must be measured, in graph order, if calibrators are to look at `binned`."""
+    extremes = to_measure(subject.view) if subject.low != FP32 else ()
+    found = dict.fromkeys(extremes, False) | dict.fromkeys(binned, True)
+    computed = (tensor for node in subject.view.nodes for tensor in node.outputs)
+    return {tensor: found[tensor] for tensor in (*subject.view.inputs, *computed) if tensor in found}
+
+
+def taps(subject: Subject, tensors: Wanted, feeds: Tensors) -> tuple[Tap, ...]:
     """What is measured of each of `tensors`, with what it takes for a batch like `feeds`."""
     sizes = onnx_io.tensor_sizes(subject.prepared.model, feeds)
     known = [sizes[name] for name in tensors if name in sizes]
     guess = max(known, default=max((array.nbytes for array in feeds.values()), default=0))
     fed = dict.fromkeys(feeds, 0)  # inputs are at hand, and need not be fetched
-    return tuple(Tap(n, channel_axis(subject.view, n), fed.get(n, sizes.get(n, guess))) for n in tensors)
+    return tuple(
+        Tap(name, channel_axis(subject.view, name) if binned else None, fed.get(name, sizes.get(name, guess)), binned)
+        for name, binned in tensors.items()
+    )
 
 
-def fitting_batch_size(subject: Subject, tensors: Sequence[str], feeds: Tensors, execution: Execution) -> int:
+def fitting_batch_size(subject: Subject, tensors: Wanted, feeds: Tensors, execution: Execution) -> int:
     """How many samples a batch holds so that one for each core fits into memory.
 
     Args:
@@ -52,7 +69,7 @@ def fitting_batch_size(subject: Subject, tensors: Sequence[str], feeds: Tensors,
 
 
 def measure(
-    subject: Subject, source: Source, tensors: Sequence[str], execution: Execution, journal: Journal
+    subject: Subject, source: Source, tensors: Wanted, execution: Execution, journal: Journal
 ) -> Mapping[str, TensorStatistics]:
     """The statistics of `tensors` over all samples of `source`.
 
@@ -64,11 +81,11 @@ def measure(
     def load(names: Sequence[str], threads: int) -> Run:
         return onnxruntime.Session(subject.prepared.model, names, replace(setup, threads=threads))
 
-    wanted = taps(subject, tensors, first(source.batches()).feeds)
-    return calibrate(load, source, wanted, limits(execution), journal, execution.observer)
+    found = taps(subject, tensors, first(source.batches()).feeds)
+    return calibrate(load, source, found, limits(execution), journal, execution.observer)
 
 
-def covering(statistics: Statistics, subject: Subject, tensors: Sequence[str]) -> Statistics:
+def covering(statistics: Statistics, subject: Subject, tensors: Wanted) -> Statistics:
     """The same statistics, once they are known to be of this model and of all `tensors`.
 
     Raises:
@@ -79,9 +96,21 @@ def covering(statistics: Statistics, subject: Subject, tensors: Sequence[str]) -
             f"The statistics belong to another model: {statistics.model}, this one is {subject.fingerprint}. Make them "
             "anew with `onnxq calibrate`, as for a model that was trained further."
         )
-    if missing := [name for name in tensors if name not in statistics.tensors]:
+    found = statistics.tensors
+    binned = [name for name, binned in tensors.items() if binned and not (name in found and found[name].is_binned)]
+    if binned:
         raise DataError(
-            f"The plan quantizes '{missing[0]}'{f' and {len(missing) - 1} more tensors' if missing[1:] else ''}, which "
-            "the statistics lack. Make them anew with the same --skip, --plan and --target."
+            f"The plan quantizes '{binned[0]}'{_and_more(binned)}, which the statistics lack. Make them anew with the "
+            "same --skip, --plan and --target."
+        )
+    if missing := [name for name in tensors if name not in found]:
+        low = subject.low.name
+        raise DataError(
+            f"The statistics lack the range of '{missing[0]}'{_and_more(missing)}, without which {low.upper()} is not "
+            f"safe. Make them anew with `onnxq calibrate --rest {low}`, or keep the rest in FP32: --rest fp32."
         )
     return statistics
+
+
+def _and_more(names: Sequence[str]) -> str:
+    return f" and {len(names) - 1} more tensors" if names[1:] else ""

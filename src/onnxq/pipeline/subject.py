@@ -10,8 +10,10 @@ import onnx
 
 from onnxq import onnx_io
 from onnxq.catalog import pick
+from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.formats import FORMATS
 from onnxq.catalog.targets import TARGETS
+from onnxq.core.float_type import FloatType
 from onnxq.core.graph import GraphView
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
@@ -33,6 +35,12 @@ class Subject:
     prepared: Prepared
     view: GraphView
     target: Target
+    low: FloatType
+
+    @property
+    def opset(self) -> int:
+        """Of ai.onnx."""
+        return int(next(entry.version for entry in self.prepared.model.opset_import if not entry.domain))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -58,11 +66,12 @@ def read(given: onnx.ModelProto, recipe: Recipe) -> Subject:
 
     Raises:
         ModelError: it cannot be prepared.
-        RecipeError: there is no such target.
+        RecipeError: there is no such target, or no such type for the rest.
     """
     target = pick(TARGETS, recipe.target, "target")
-    prepared = prepare(given, onnxruntime.evaluate, target.opset)
-    return Subject(prepared, onnx_io.view(prepared.model), target)
+    low = pick(FLOATS, recipe.rest or target.rest, "type of the rest")
+    prepared = prepare(given, onnxruntime.evaluate, max(target.opset, low.opset))
+    return Subject(prepared, onnx_io.view(prepared.model), target, low)
 
 
 def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -> Plan:
@@ -73,6 +82,8 @@ def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -
         RecipeError: a selector matches nothing.
         ModelError: nothing can be quantized.
     """
+    if not recipe.int8:
+        return Plan(subject.target.name, subject.view.fingerprint, ())
     if given is None:
         return make_plan(subject.view, subject.target, recipe.selectors)
     text = given.to_json() if isinstance(given, Plan) else given

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from onnxq.core.plan import Plan
-from onnxq.core.report import Fidelity, Report
+from onnxq.core.report import Fidelity, Grouped, Report, RestReport
 from onnxq.core.statistics import Statistics
 
 SHOWN = 8
@@ -24,7 +24,9 @@ def summary(report: Report, verbose: bool) -> RenderableType:
         report: of one quantization.
         verbose: name every node that stays in float, and say how the model was prepared.
     """
-    parts = [_quantized(report), _refused(report, verbose)]
+    parts = [_quantized(report), _refused(report, verbose)] if report.quantized else []
+    if report.rest is not None:
+        parts.append(_rest(report.rest, verbose))
     if verbose:
         parts.append(_prepared(report))
     if report.floored:
@@ -93,16 +95,28 @@ def _quantized(report: Report) -> RenderableType:
 
 
 def _refused(report: Report, verbose: bool) -> RenderableType:
+    table = _reasons(report.refused, verbose)
+    for text, count in report.intact:
+        table.add_row(str(count), "", text)
+    return _headed("Not quantized", table)
+
+
+def _rest(rest: RestReport, verbose: bool) -> RenderableType:
+    heading = f"The rest is {rest.type.upper()}, with {rest.casts} casts"
+    if not rest.kept:
+        return Text(f"{heading}; nothing has to stay in FP32\n", style="bold")
+    return _headed(f"{heading}; in FP32 stay", _reasons(rest.kept, verbose))
+
+
+def _reasons(grouped: Grouped, verbose: bool) -> Table:
     table = _table("nodes", "operator", "why", *(("which",) if verbose else ()))
-    rows = list(report.refused.items())
+    rows = list(grouped.items())
     for (op, reason), nodes in rows if verbose else rows[:SHOWN]:
         table.add_row(Text(str(len(nodes)), style="yellow"), op, reason, *((", ".join(nodes),) if verbose else ()))
     if len(rows) > SHOWN and not verbose:
-        rest = sum(len(nodes) for _, nodes in rows[SHOWN:])
-        table.add_row(str(rest), "others", f"{len(rows) - SHOWN} more reasons; -v shows them")
-    for text, count in report.intact:
-        table.add_row(str(count), "", text)
-    return _headed("Left in float", table)
+        others = sum(len(nodes) for _, nodes in rows[SHOWN:])
+        table.add_row(str(others), "others", f"{len(rows) - SHOWN} more reasons; -v shows them")
+    return table
 
 
 def _prepared(report: Report) -> RenderableType:

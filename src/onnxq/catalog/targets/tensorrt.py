@@ -58,6 +58,7 @@ TENSORRT = Target(
     activations="int8",
     weights="int8",
     opset=19,
+    rest="fp16",
     source="guide, explicit quantization",
     rules=(
         OpRule(

@@ -42,8 +42,8 @@ def calibrate(
     Raises:
         DataError: there are no samples, or the model computes NaN or Inf from them.
     """
-    _check_begun(journal, source)
-    tallies = {tap.tensor: Tally(tap.axis, journal.begun.get(tap.tensor)) for tap in taps}
+    _check_begun(journal, source, taps)
+    tallies = {tap.tensor: Tally(tap.axis, journal.begun.get(tap.tensor), histogram=tap.histogram) for tap in taps}
     turns = passes(taps, limits, {name: begun.samples for name, begun in journal.begun.items()})
     if reason := explanation(turns, limits):
         observer.note(reason)
@@ -68,10 +68,16 @@ def calibrate(
     return found
 
 
-def _check_begun(journal: Journal, source: Source) -> None:
+def _check_begun(journal: Journal, source: Source, taps: Sequence[Tap]) -> None:
     begun = max((measured.samples for measured in journal.begun.values()), default=0)
     if begun > len(source) > 0:
         raise DataError(
             f"What is resumed was counted on {begun} samples, but there are only {len(source)}. Start again without "
             "--resume."
+        )
+    known = journal.begun
+    if unlike := [tap.tensor for tap in taps if tap.tensor in known and known[tap.tensor].is_binned != tap.histogram]:
+        raise DataError(
+            f"What is resumed was begun with another plan or --rest: '{unlike[0]}' is measured in another way. Start "
+            "again without --resume."
         )

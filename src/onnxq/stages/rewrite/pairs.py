@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,13 +84,3 @@ def _parameters(
 
 def _storage(stored: Format) -> np.dtype[np.generic]:
     return helper.tensor_dtype_to_np_dtype(onnx.TensorProto.DataType.Value(stored.storage))
-
-
-def names_in(graph: onnx.GraphProto) -> Iterator[str]:
-    """All names of nodes and values, those in bodies included."""
-    yield from (t.name for t in (*graph.input, *graph.output, *graph.initializer, *graph.value_info))
-    for node in graph.node:
-        yield from (node.name, *node.input, *node.output)
-        for attribute in node.attribute:
-            for body in (attribute.g, *attribute.graphs):
-                yield from names_in(body)

@@ -1,0 +1,60 @@
+"""A floating-point type: what it can hold, and how finely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxq.core.format import Floats
+
+Bits = NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True)
+class FloatType:
+    """A floating-point type.
+
+    Attributes:
+        name: as recipes spell it.
+        storage: the name of ONNX's TensorProto.DataType.
+        numpy: the name of its numpy dtype, as a GraphView has it.
+        largest: the largest finite number.
+        normal: the smallest positive number that has all its digits.
+        smallest: the smallest positive number.
+        step: the distance from 1 to the next number.
+        opset: the lowest ai.onnx opset whose operators, Q/DQ included, take it.
+        encode: float32 -> bits, rounded half to even; what is too large becomes Inf.
+        decode: bits -> float32.
+        doc: one line for people.
+    """
+
+    name: str
+    storage: str
+    numpy: str
+    largest: float
+    normal: float
+    smallest: float
+    step: float
+    opset: int
+    encode: Callable[[Floats], Bits]
+    decode: Callable[[Bits], NDArray[np.float32]]
+    doc: str
+
+    def round(self, values: Floats) -> NDArray[np.float32]:
+        """What is left of `values` after they were stored."""
+        return self.decode(self.encode(values))
+
+    def scale(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Positive scales that this type holds: nearest, but none smaller by more than `step`, lest it clip.
+
+        What is too large stays as it is.
+        """
+        lifted = np.maximum(values, np.float32(self.smallest))
+        near = self.round(lifted)
+        short = near < lifted * (1.0 - self.step)  # among subnormal numbers, where the next one is far away
+        above = self.round(lifted + np.float32(self.smallest))
+        return np.where(values > self.largest, values, np.where(short, above, near)).astype(np.float32)

@@ -1,0 +1,115 @@
+"""The smallest and the largest number of each tensor: measured, or what follows from that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnxq.core.graph import GraphView, Node
+from onnxq.core.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class Span:
+    """The numbers of a tensor lie in [low, high]."""
+
+    low: float
+    high: float
+
+    @property
+    def amplitude(self) -> float:
+        """The largest magnitude."""
+        return max(-self.low, self.high, 0.0)
+
+    def __or__(self, other: Span) -> Span:
+        return Span(min(self.low, other.low), max(self.high, other.high))
+
+
+BOUNDED: Mapping[str, Span] = {
+    "Cos": Span(-1, 1),
+    "Erf": Span(-1, 1),
+    "HardSigmoid": Span(0, 1),
+    "Sigmoid": Span(0, 1),
+    "Sin": Span(-1, 1),
+    "Softmax": Span(0, 1),
+    "Softsign": Span(-1, 1),
+    "Tanh": Span(-1, 1),
+}
+"""What comes out, whatever goes in."""
+
+SATURATING = frozenset(("Clip", "Relu"))
+"""Operators that make of an overflow what they make of any large number."""
+
+PASSING = SATURATING | frozenset(
+    "AveragePool Concat DepthToSpace Expand Flatten Gather GatherElements GatherND GlobalMaxPool Identity Max MaxPool "
+    "Min Pad ReduceMax ReduceMin Reshape ReverseSequence Slice SpaceToDepth Split Squeeze Tile Transpose Unsqueeze "
+    "Where".split()
+)
+"""Operators that hand on numbers they read, or something between them and zero."""
+
+
+def to_measure(view: GraphView) -> tuple[str, ...]:
+    """The tensors whose extremes must be measured to know those of all, in graph order."""
+    wanted = [tensor for tensor in view.inputs if view.dtype(tensor) == "float32"]
+    for node in view.nodes:
+        if node.op in BOUNDED or (node.op in PASSING and not _hides_overflow(view, node)):
+            continue
+        wanted += [t for t in node.outputs if t and view.dtype(t) == "float32" and _saturated(view, t) is None]
+    return tuple(wanted)
+
+
+def spans(view: GraphView, statistics: Statistics) -> Mapping[str, Span]:
+    """The span of each float32 tensor; unlimited where that is unknown."""
+    found = {name: Span(float(c.min()), float(c.max())) for name, c in view.constants.items() if _counts(c)}
+    found |= {name: Span(m.low, m.high) for name, m in statistics.tensors.items()}
+    for node in view.nodes:
+        for tensor in node.outputs:
+            if tensor not in found and view.dtype(tensor) == "float32":
+                found[tensor] = _derived(node, view, found)
+    return found
+
+
+UNKNOWN = Span(-math.inf, math.inf)
+
+
+def _derived(node: Node, view: GraphView, found: Mapping[str, Span]) -> Span:
+    saturated = _saturated(view, node.outputs[0])
+    if saturated is not None and saturated.outputs[0] in found:
+        return found[saturated.outputs[0]]
+    if node.op in BOUNDED:
+        return BOUNDED[node.op]
+    if node.op in PASSING:
+        return _hull((found.get(t, UNKNOWN) for t in node.inputs if view.dtype(t) == "float32"), node)
+    return UNKNOWN
+
+
+def _hull(parts: Iterable[Span], node: Node) -> Span:
+    hull = Span(math.inf, -math.inf)
+    for part in parts:
+        hull |= part
+    if node.op in ("AveragePool", "MaxPool", "Pad"):  # zeros around
+        hull |= Span(0.0, 0.0)
+    return Span(max(hull.low, 0.0), max(hull.high, 0.0)) if node.op == "Relu" else hull
+
+
+def _saturated(view: GraphView, tensor: str) -> Node | None:
+    """The only reader of `tensor`, if it saturates."""
+    sites = view.sites.get(tensor, ())
+    if len(sites) != 1 or sites[0].index or tensor in view.outputs or tensor in view.captured:
+        return None
+    reader = view.by_name[sites[0].node]
+    return reader if reader.op in SATURATING and not reader.domain else None
+
+
+def _hides_overflow(view: GraphView, node: Node) -> bool:
+    """Whether `node` saturates a tensor that nothing else reads, so that what comes out is measured instead."""
+    producer = view.producers.get(node.inputs[0])
+    measurable = producer is not None and producer.op not in PASSING and producer.op not in BOUNDED
+    return measurable and _saturated(view, node.inputs[0]) is node
+
+
+def _counts(constant: np.ndarray) -> bool:
+    return constant.dtype == np.float32 and constant.size > 0
