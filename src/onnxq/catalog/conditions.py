@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 
 from onnxq.core.graph import GraphView, Node, Shape, Site
-from onnxq.core.target import Scene
+from onnxq.core.target import Scene, tail
 
 ALIGNMENT = 16
 """Channels that an INT8 tensor-core kernel reads at once."""
@@ -155,6 +155,19 @@ def float_result(scene: Scene, node: Node) -> str | None:
 def graph_output(scene: Scene, node: Node) -> str | None:
     """Model outputs stay in float, and so do the operators that only prepare them."""
     return "it computes a model output" if node.outputs[0] in scene.view.outputs else None
+
+
+def float_output(scene: Scene, node: Node) -> str | None:
+    """A kernel that writes integers cannot write a model output, which is float."""
+    rule = scene.target.rule(node)
+    if rule and any(tail(scene.view, tensor, rule) in scene.view.outputs for tensor in node.outputs):
+        return "it computes a model output, and its kernel only writes integers"
+    return None
+
+
+def interpolates(scene: Scene, node: Node) -> str | None:
+    """Resize copies integers only where it need not compute any."""
+    return None if node.attributes.get("mode", b"nearest") in (b"nearest", "nearest") else "it interpolates in float"
 
 
 def no_convolution(scene: Scene, node: Node) -> str | None:

@@ -49,12 +49,15 @@ class FloatType:
         return self.decode(self.encode(values))
 
     def scale(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Positive scales that this type holds: nearest, but none smaller by more than `step`, lest it clip.
+        """The smallest numbers of this type that are not below `values`, which are positive: as scales they never clip.
 
         What is too large stays as it is.
         """
         lifted = np.maximum(values, np.float32(self.smallest))
-        near = self.round(lifted)
-        short = near < lifted * (1.0 - self.step)  # among subnormal numbers, where the next one is far away
-        above = self.round(lifted + np.float32(self.smallest))
-        return np.where(values > self.largest, values, np.where(short, above, near)).astype(np.float32)
+        bits = self.encode(lifted)
+        bits += (self.decode(bits) < lifted).astype(bits.dtype)  # the bits of positive numbers are in their order
+        return np.where(values > self.largest, values, self.decode(bits)).astype(np.float32)
+
+    def grid(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same where this type has all its digits; other numbers stay as they are."""
+        return np.where(values < self.normal, values, self.scale(values)).astype(np.float32)

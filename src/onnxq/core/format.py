@@ -36,6 +36,7 @@ class Format:
         high: the highest code.
         snap: rounds real numbers to the grid of codes, without limits.
         doc: one line for people.
+        symmetric: whether 0.0 always has the code 0; otherwise the codes spread over the range, wherever it lies.
     """
 
     name: str
@@ -44,10 +45,20 @@ class Format:
     high: float
     snap: Callable[[Floats], Floats]
     doc: str
+    symmetric: bool = True
 
     def scale(self, covered: Range) -> float:
-        """The scale of a symmetric quantization whose highest code stands for the amplitude of `covered`."""
-        return covered.amplitude / self.high
+        """The distance between codes that cover a range; a symmetric format's highest code stands for its amplitude."""
+        if self.symmetric:
+            return covered.amplitude / self.high
+        return (covered.high - covered.low) / (self.high - self.low)
+
+    def zero_point(self, covered: Range) -> int:
+        """The code of 0.0 in a quantization that covers a range."""
+        scale = self.scale(covered)
+        if self.symmetric or not scale:
+            return 0
+        return int(np.clip(np.rint(self.low - covered.low / scale), self.low, self.high))
 
     def encode(self, values: Floats, scale: Floats, zero_point: float = 0.0) -> Floats:
         """Codes of `values`: divided, snapped to the grid and saturated in one step, so that no caller can forget one.

@@ -16,6 +16,9 @@ from onnxq.errors import PlanError, near_misses
 
 VERSION = 1
 
+READ_BACK = "it reads back what the kernel in front of it writes as integers"
+"""The reason for a pair whose reader computes in float."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -39,6 +42,11 @@ class Decision:
     def kind(self) -> str:
         """The reason without the names in it, the same for all that share it."""
         return without_names(self.reason)
+
+    @property
+    def computes_integers(self) -> bool:
+        """Whether the reader of the edge computes with the integers."""
+        return self.spec is not None and self.reason != READ_BACK
 
     def to_json(self) -> dict[str, object]:
         """The decision as plain data."""

@@ -97,7 +97,7 @@ class Report:
     @staticmethod
     def of(view: GraphView, plan: Plan, **rest: Any) -> Report:
         """The report on a plan; `rest` are the fields that do not follow from it."""
-        readers = {decision.site.node for decision in plan.quantized}
+        readers = {decision.site.node for decision in plan.quantized if decision.computes_integers}
         quantized = {
             op: (sum(node.name in readers for node in nodes), len(nodes))
             for op, nodes in _by_op(view.nodes).items()

@@ -22,16 +22,24 @@ class QuantParams:
         spec: the format and granularity.
         source: the calibrator's name; for a tensor whose scale is shared, with whom.
         floored: how many scales had no values to be computed from and were set to a floor.
+        zero_point: the code of 0.0.
+        known: whether the scale comes from elsewhere, and is taken to the bit.
     """
 
     scale: NDArray[np.float32]
     spec: Spec
     source: str
     floored: int = 0
+    zero_point: int = 0
+    known: bool = False
 
     def stored_in(self, low: FloatType) -> QuantParams:
         """The same with scales that `low` holds."""
         return replace(self, scale=low.scale(self.scale))
+
+    def on_grid(self, grid: FloatType) -> QuantParams:
+        """The same with scales that `grid` holds too, where it has all its digits."""
+        return self if self.known else replace(self, scale=grid.grid(self.scale))
 
     def broadcastable(self, rank: int) -> NDArray[np.float32]:
         """The scale in a shape that broadcasts against a tensor of `rank` axes."""
@@ -54,6 +62,13 @@ class Scales:
         return Scales(
             {tensor: params.stored_in(low) for tensor, params in self.activations.items()},
             {site: params.stored_in(low) for site, params in self.weights.items()},
+        )
+
+    def on_grid(self, grid: FloatType) -> Scales:
+        """The same with scales that `grid` holds too: integers are then the same, whichever type the rest has."""
+        return Scales(
+            {tensor: params.on_grid(grid) for tensor, params in self.activations.items()},
+            {site: params.on_grid(grid) for site, params in self.weights.items()},
         )
 
     def floored(self) -> Iterable[tuple[str, int]]:

@@ -62,6 +62,7 @@ class OpRule:
         without_weight: conditions under which a node whose weights are all computed at run time stays in float.
         unless: conditions under which the node stays in float.
         unless_edge: conditions under which one of its inputs does.
+        tail: operators with one run-time input that its kernel computes too, where kernels write integers.
         why: the reason, as a sentence.
         source: where that is documented.
     """
@@ -74,6 +75,7 @@ class OpRule:
     without_weight: tuple[Condition, ...] = ()
     unless: tuple[Condition, ...] = ()
     unless_edge: tuple[EdgeCondition, ...] = ()
+    tail: frozenset[str] = frozenset()
 
     def operands(self, node: Node) -> tuple[int, ...]:
         """Indices of the inputs of `node` that a kernel reads as integers, without those that are omitted."""
@@ -98,11 +100,12 @@ class Residual:
 
 @dataclass(frozen=True)
 class Tie:
-    """An operator whose inputs and output must share one scale to be free of charge."""
+    """An operator whose inputs, all or the first, and output must share one scale to be free of charge."""
 
     op: str
     why: str
     source: str
+    all_inputs: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class Target:
         pointwise: operators that a kernel computes on its way out, if all else they read is constant or its own.
         absorbed: further operators that a kernel computes on its way out.
         float_ops: operators left in float, each with its reason.
+        writes_integers: whether kernels write integers too, so that all readers of a result read it through a pair.
         rest: the name of the floating-point type of what is not quantized, unless a recipe says otherwise.
     """
 
@@ -138,6 +142,7 @@ class Target:
     absorbed: frozenset[str]
     float_ops: Mapping[str, str]
     source: str
+    writes_integers: bool = False
     rest: str = "fp32"
 
     def __post_init__(self) -> None:
@@ -151,3 +156,13 @@ class Target:
     def rule(self, node: Node) -> OpRule | None:
         """The row for `node`, if its operator may be quantized."""
         return next((rule for rule in self.rules if rule.op == node.op and not node.domain), None)
+
+
+def tail(view: GraphView, tensor: str, rule: OpRule) -> str:
+    """What a kernel of `rule` that computes `tensor` returns, after the operators that it computes on its way out."""
+    while tensor not in view.outputs and tensor not in view.captured and len(sites := view.sites.get(tensor, ())) == 1:
+        reader = view.by_name[sites[0].node]
+        if reader.domain or reader.op not in rule.tail or len(view.variable_inputs(reader)) > 1:
+            break
+        tensor = reader.outputs[0]
+    return tensor

@@ -11,6 +11,7 @@ from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.catalog.calibrators.auto import Auto
+from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.metrics import METRICS
 from onnxq.core.batch import Tensors
 from onnxq.core.calibrator import Calibrator
@@ -100,7 +101,7 @@ def quantize(
     with clock.stage("scale"):
         scales = scale(made, subject.view, statistics, FORMATS_BY_NAME, calibrators, ready.known)
         scales, tried = _closest(ready, statistics, scales, recipe, execution)
-        scales = scales.stored_in(subject.low)
+        scales = scales.on_grid(pick(FLOATS, subject.target.rest, "type of the rest")).stored_in(subject.low)
     with clock.stage("rewrite"):
         product = produce(subject, made, scales, statistics, recipe)
     with clock.stage("verify"):

@@ -31,9 +31,10 @@ class Entropy:
         if not measured.amplitude:
             return measured.clipped(0.0)  # nothing but zeros, or nothing at all
         counts = measured.magnitudes(MERGED).astype(np.float64)
-        levels = int(stored.high) + 1
+        everything = measured.clipped(measured.amplitude)
+        levels = round(measured.amplitude / stored.scale(everything)) + 1  # codes that a magnitude has
         if len(counts) <= levels:
-            return measured.clipped(measured.amplitude)  # smaller than all widths
+            return everything  # smaller than all widths
         counts[0] = counts[1]  # the zeros of a ReLU carry no information and would drown the rest
         cost = divergences(counts, levels)
         best = int(np.flatnonzero(cost <= cost.min() + SAME)[-1]) + levels

@@ -27,7 +27,10 @@ class Mse:
         middles, weights = occupied + 0.5, counts[occupied]  # in bins
 
         def best(edges: NDArray[np.intp]) -> int:
-            errors = (stored.round_trip(middles, edges[:, None] / stored.high) - middles) ** 2 @ weights
+            covered = [measured.clipped(edge * measured.width) for edge in edges]
+            steps = np.array([[stored.scale(kept)] for kept in covered]) / measured.width
+            codes = np.minimum(stored.snap(middles / steps), stored.snap(edges[:, None] / steps))
+            errors = (codes * steps - middles) ** 2 @ weights
             return int(edges[int(np.argmin(errors))])
 
         coarse = best(np.arange(STEP, len(counts) + STEP, STEP))

@@ -154,6 +154,7 @@ TENSORRT = Target(
             "Concat",
             why="one kernel copies all its inputs, and cannot rescale any",
             source="guide, Q/DQ propagation; TRT#4366; ModelOpt get_concat_eliminated_tensors",
+            all_inputs=True,
         ),
     ),
     commuting=frozenset(

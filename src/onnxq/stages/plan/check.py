@@ -44,7 +44,8 @@ def _illegal(scene: Scene, decision: Decision, node: Node, joins: bool) -> str |
         return None
     if spec.role == "weight":
         return _illegal_weight(scene, decision, node, rule)
-    if not joins and (rule is None or index not in rule.inputs):
+    reads_back = scene.target.writes_integers
+    if not (joins or reads_back) and (rule is None or index not in rule.inputs):
         return f"the target '{scene.target.name}' has no INT8 rule for input {index} of {node.op}"
     maker = scene.view.producers.get(decision.site.tensor)
     head = scene.heads.get(node.name)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from onnxq.core.graph import GraphView, Node, Site
-from onnxq.core.plan import Decision, Plan
+from onnxq.core.plan import READ_BACK, Decision, Plan
 from onnxq.core.spec import PerAxis, PerTensor, Spec
-from onnxq.core.target import Condition, OpRule, Residual, Scene, Target
+from onnxq.core.target import Condition, OpRule, Residual, Scene, Target, tail
 from onnxq.stages.plan.kernels import kernel_heads
 from onnxq.stages.plan.residuals import residual_joins
 
@@ -28,8 +28,10 @@ def place(view: GraphView, target: Target, skipped: frozenset[str]) -> Plan:
     heads = kernel_heads(view, target, joins)
     board = _Board(view, target, skipped, heads, joins)
     rules = {node.name: rule for node in view.nodes if (rule := target.rule(node))}
+    if target.writes_integers:
+        _forwards(board, rules)
     for node in view.nodes:
-        if node.name in rules and rules[node.name].weights:
+        if node.name in rules and rules[node.name].weights and not board.knows(node):
             board.decide(_weighted(board, node, rules[node.name]))
     for name, (shortcut, row) in joins.items():
         board.decide(_join(board, view.by_name[name], shortcut, row))
@@ -47,6 +49,22 @@ def place(view: GraphView, target: Target, skipped: frozenset[str]) -> Plan:
     )
 
 
+def _forwards(board: _Board, rules: Mapping[str, OpRule]) -> None:
+    """Decides from the inputs downwards, where kernels write what they read: one integer result leads to the next."""
+    for node in board.view.nodes:
+        rule = rules.get(node.name)
+        if rule is None:
+            continue
+        board.decide(_weighted(board, node, rule) if rule.weights else _between(board, node, rule))
+        if board.is_quantized(node.name):
+            for tensor in (tail(board.view, t, rule) for t in node.outputs if t):
+                board.quantized.add(tensor)
+                for site in board.view.sites.get(tensor, ()):
+                    op = board.view.by_name[site.node].op
+                    spec = Spec(board.target.activations)
+                    board.read_back[site] = Decision(site, spec, READ_BACK, rule.source, op)
+
+
 @dataclass
 class _Board:
     """The decisions so far."""
@@ -60,6 +78,7 @@ class _Board:
     decided: set[str] = field(default_factory=set)
     quantized: set[str] = field(default_factory=set)
     readers: set[str] = field(default_factory=set)
+    read_back: dict[Site, Decision] = field(default_factory=dict)
 
     @property
     def scene(self) -> Scene:
@@ -84,7 +103,9 @@ class _Board:
     def in_order(self) -> Iterator[Decision]:
         for node in self.view.nodes:
             for index, tensor in enumerate(node.inputs):
-                if decision := self.made.get(Site(tensor, node.name, index)):
+                site = Site(tensor, node.name, index)
+                made, read_back = self.made.get(site), self.read_back.get(site)
+                if decision := made if made and made.spec else read_back or made:
                     yield decision
 
     def refuse(self, node: Node, index: int, reason: str, source: str) -> Decision:

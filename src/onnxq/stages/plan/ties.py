@@ -17,12 +17,12 @@ def tie(made: Plan, view: GraphView, target: Target) -> Plan:
     """
     groups = _Groups()
     bound: set[str] = set()
-    ops = {row.op for row in target.ties}
+    ops = {row.op: row for row in target.ties}
     stored = set(made.activations)  # tensors that somebody reads as INT8
     for node in reversed(view.nodes):
         if node.domain or node.op not in target.commuting or stored.isdisjoint(node.outputs):
             continue
-        sources = node.inputs if node.op in ops else node.inputs[:1]
+        sources = node.inputs if node.op in ops and ops[node.op].all_inputs else node.inputs[:1]
         for tensor in (*sources, *stored.intersection(node.outputs)):
             groups.join(tensor, sources[0])
         stored.update(sources)

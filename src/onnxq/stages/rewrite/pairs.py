@@ -74,8 +74,8 @@ def weight_pair(
 def _parameters(
     tensor: str, params: QuantParams, stored: Format, names: Names
 ) -> tuple[onnx.TensorProto, onnx.TensorProto]:
-    """Scale and zero point. TensorRT wants zeros of the stored type, as many as there are scales."""
-    zeros = np.zeros(params.scale.shape, _storage(stored))
+    """Scale and zero point. TensorRT wants zero points of the stored type, as many as there are scales."""
+    zeros = np.full(params.scale.shape, params.zero_point, _storage(stored))
     return (
         numpy_helper.from_array(params.scale, names.fresh(f"{tensor}_scale")),
         numpy_helper.from_array(zeros, names.fresh(f"{tensor}_zero_point")),

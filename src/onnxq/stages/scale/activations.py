@@ -13,7 +13,7 @@ from functools import reduce
 import numpy as np
 
 from onnxq.core.calibrator import Calibrator
-from onnxq.core.format import Format
+from onnxq.core.format import Format, Range
 from onnxq.core.known_scales import KnownScales
 from onnxq.core.plan import Plan
 from onnxq.core.scales import QuantParams
@@ -54,10 +54,12 @@ def activation_params(
             continue
         group, stored = groups[tensor], formats[spec.format]
         given = known.largest(group)
-        found = stored.scale(calibrator.choose(measured[group], stored)) if given is None else float(given)
+        covered = Range(0.0, 0.0) if given is not None else calibrator.choose(measured[group], stored)
+        found = stored.scale(covered) if given is None else float(given)
         source = calibrator.name if given is None else known.source
         others = ", ".join(f"'{other}'" for other in group if other != tensor)
-        params[tensor] = floored_params([found], (), spec, f"{source}, shared with {others}" if others else source)
+        made = floored_params([found], (), spec, f"{source}, shared with {others}" if others else source)
+        params[tensor] = replace(made, zero_point=stored.zero_point(covered), known=given is not None)
     return params
 
 

@@ -90,7 +90,8 @@ def _bad_zero_points(written: Written) -> Iterator[str]:
     for node in written.pairs():
         zero = written.view.constants.get(node.inputs[2]) if len(node.inputs) > 2 else None
         scale = written.view.constants.get(node.inputs[1])
-        if zero is None or zero.any() or (scale is not None and zero.shape != scale.shape):
+        misplaced = zero is not None and zero.dtype == np.int8 and zero.any()
+        if zero is None or misplaced or (scale is not None and zero.shape != scale.shape):
             yield f"that of {node}"
 
 
@@ -142,7 +143,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("A tensor is quantized once", "TensorRT guide, limitations", _repeated),
     Invariant("Scales are constant, positive and finite", "NvInfer.h, IQuantizeLayer", _bad_scales),
     Invariant(
-        "Zero points are zero and as many as scales", "onnx-tensorrt, QuantDequantLinearHelper", _bad_zero_points
+        "Zero points are as many as scales, and 0 for INT8", "onnx-tensorrt, QuantDequantLinearHelper", _bad_zero_points
     ),
     Invariant("Activations have one scale", "NvInfer.h, IQuantizeLayer", _channelled_activations),
     Invariant("What the plan quantizes is quantized", "plan", _missing),
