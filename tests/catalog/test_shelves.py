@@ -11,6 +11,7 @@ import pytest
 from onnxq import catalog
 from onnxq.catalog import pick
 from onnxq.catalog.calibrators import CALIBRATORS
+from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.formats import FORMATS
 from onnxq.catalog.metrics import METRICS
 from onnxq.catalog.presets import PRESETS
@@ -19,7 +20,14 @@ from onnxq.core.recipe import Recipe
 from onnxq.core.target import OpRule
 from onnxq.errors import RecipeError
 
-SHELVES = {"calibrators": CALIBRATORS, "formats": FORMATS, "metrics": METRICS, "presets": PRESETS, "targets": TARGETS}
+SHELVES = {
+    "calibrators": CALIBRATORS,
+    "floats": FLOATS,
+    "formats": FORMATS,
+    "metrics": METRICS,
+    "presets": PRESETS,
+    "targets": TARGETS,
+}
 every_shelf = pytest.mark.parametrize(("name", "shelf"), SHELVES.items(), ids=list(SHELVES))
 every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 
@@ -31,7 +39,8 @@ def test_every_folder_of_the_catalog_is_a_shelf():
 @every_shelf
 def test_every_file_on_a_shelf_is_in_its_tuple(name, shelf):
     package = importlib.import_module(f"onnxq.catalog.{name}")
-    assert {module.name for module in pkgutil.iter_modules(package.__path__)} == {choice.name for choice in shelf}
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert modules == {choice.name.replace("-", "_") for choice in shelf}
 
 
 @every_shelf
@@ -100,6 +109,8 @@ def test_a_target_refuses_two_rules_for_one_operator(target):
 @pytest.mark.parametrize("missing", ["why", "source"])
 @pytest.mark.parametrize("field", ["rules", "residuals", "ties"])
 def test_a_target_refuses_a_row_without_reason_or_source(target, field, missing):
+    if not getattr(target, field):
+        pytest.skip("there is no such row")
     first, *others = getattr(target, field)
     with pytest.raises(ValueError, match=f"^Target '{target.name}' has rows without reason or source: "):
         replace(target, **{field: (replace(first, **{missing: ""}), *others)})

@@ -145,6 +145,11 @@ class TestMergeRefusals:
     def test_other_tensors(self, desk, whole):
         (desk / "a.npz").write_bytes(whole)
         (desk / "b.npz").write_bytes(measured(desk, "--skip", SKIPPED))
+        desk.refused(["merge", "a.npz", "b.npz", "-o", "c.npz"], r"Only one of the statistics has a histogram of '.*'\. Make both")
+
+    def test_other_ranges(self, desk, whole):
+        (desk / "a.npz").write_bytes(whole)
+        (desk / "b.npz").write_bytes(measured(desk, "--rest", "fp32"))
         desk.refused(["merge", "a.npz", "b.npz", "-o", "c.npz"], r"Statistics of different tensors cannot be merged")
 
     def test_the_output_is_one_of_the_inputs(self, desk, whole):
@@ -247,12 +252,12 @@ class TestResuming:
 
 
 def test_a_calibration_cache_takes_the_place_of_samples(desk):
-    expected = onnx.load_from_string(desk.quantize("--calibrator", "max"))
+    expected = onnx.load_from_string(desk.quantize("--calibrator", "max", "--rest", "fp32"))
     scales = {t.name: onnx.numpy_helper.to_array(t) for t in expected.graph.initializer}
     pairs = {node.input[0]: node.input[1] for node in expected.graph.node if node.op_type == "QuantizeLinear"}
     lines = [f"{tensor}: {scales[scale].astype('>f4').tobytes().hex()}" for tensor, scale in pairs.items()]
     (desk / "calib.cache").write_text("TRT-8601-EntropyCalibration2\n" + "\n".join(lines) + "\n")
-    command = ("quantize", "model.onnx", "o.onnx", "--tensorrt-cache", "calib.cache", "--calibrator", "max")
+    command = ("quantize", "model.onnx", "o.onnx", "--tensorrt-cache", "calib.cache", "--calibrator", "max", "--rest", "fp32")
     report = json.loads(desk.run(*command, "--json").out)
     assert (desk / "o.onnx").read_bytes() == (desk / "out.onnx").read_bytes()
     assert report["calibration_samples"] == 0
@@ -262,3 +267,13 @@ def test_a_calibration_cache_takes_the_place_of_samples(desk):
     desk.refused(command, r"Neither the TensorRT cache nor measurements give a scale to 1 of the \d+ act")
     desk.run(*command, "-q", "--calib", "calib.npz")
     assert (desk / "o.onnx").read_bytes() == (desk / "out.onnx").read_bytes()
+
+
+def test_fp16_asks_for_ranges_where_all_scales_are_known(desk):
+    desk.quantize()
+    model = onnx.load(desk / "out.onnx")
+    pairs = {node.input[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    lines = [f"{tensor}: 3c010a14" for tensor in sorted(pairs)]
+    (desk / "calib.cache").write_text("TRT-8601-EntropyCalibration2\n" + "\n".join(lines) + "\n")
+    command = ["quantize", "model.onnx", "o.onnx", "--tensorrt-cache", "calib.cache"]
+    desk.refused(command, r"All scales are known, but FP16 is only safe where .* Give samples with --calib, or .*: --rest fp32")

@@ -59,6 +59,8 @@ class Tally:
                 return False
             extremes = _finite_extremes(values)
             low, high = float(extremes[0, 0]), float(extremes[1, 0])
+        if not self._binned:
+            low, high = 0.0 - _rounded_up(-low), _rounded_up(high)
         exponent = max(self._exponent, bins.exponent_for(max(-low, high)))
         found = bins.count(values, exponent, signed=low < 0) if self._binned else None
         with self._lock:
@@ -122,3 +124,11 @@ def _channel_extremes(values: Floats, axis: int | None) -> Extremes:
 def _finite_extremes(values: Floats) -> Extremes:
     finite = values[np.isfinite(values)]
     return np.array([[finite.min(initial=np.inf)], [finite.max(initial=-np.inf)]], np.float64) + 0.0
+
+
+def _rounded_up(value: float) -> float:
+    """The next number of six binary digits: extremes alone need no more, and runtimes differ in the last ones."""
+    if not math.isfinite(value):
+        return value
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(math.ceil(mantissa * 64), exponent - 6)

@@ -79,7 +79,7 @@ def holding(**constants):
 PAIRED = "Each QuantizeLinear has its DequantizeLinear"
 ONCE = "A tensor is quantized once"
 SCALED = "Scales are constant, positive and finite"
-ZEROS = "Zero points are zero and as many as scales"
+ZEROS = "Zero points are as many as scales, and 0 for INT8"
 SINGLE = "Activations have one scale"
 DONE = "What the plan quantizes is quantized"
 ONLY = "Nothing else is, so no fused chain is cut"

@@ -22,6 +22,8 @@ class Mse:
 
     def choose(self, measured: TensorStatistics, stored: Format) -> Range:
         """See Calibrator."""
+        if not measured.amplitude:
+            return measured.clipped(0.0)  # nothing but zeros, or nothing at all
         counts = measured.magnitudes()
         occupied = np.flatnonzero(counts)
         middles, weights = occupied + 0.5, counts[occupied]  # in bins

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from onnxq.core.float_type import FloatType
 from onnxq.core.graph import GraphView, Node
 from onnxq.core.rest import Kept
-from onnxq.stages.lower.spans import PASSING, UNKNOWN, Span
+from onnxq.stages.lower.span import UNKNOWN, Span
+from onnxq.stages.lower.spans import PASSING
 
 POINTWISE = PASSING | frozenset("Abs Add Cast Ceil Div Floor Mod Mul Neg Round Sub".split())
 """Operators through which an index is traced back."""

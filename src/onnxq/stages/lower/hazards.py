@@ -13,7 +13,7 @@ import numpy as np
 
 from onnxq.core.float_type import FloatType
 from onnxq.core.graph import GraphView, Node, Site
-from onnxq.stages.lower.spans import UNKNOWN, Span
+from onnxq.stages.lower.span import UNKNOWN, Span
 from onnxq.stages.lower.sums import summands
 
 MARGIN = 4.0

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from onnxq.core.graph import GraphView, Node
 from onnxq.core.statistics import Statistics
-
-
-@dataclass(frozen=True)
-class Span:
-    """The numbers of a tensor lie in [low, high]."""
-
-    low: float
-    high: float
-
-    @property
-    def amplitude(self) -> float:
-        """The largest magnitude."""
-        return max(-self.low, self.high, 0.0)
-
-    def __or__(self, other: Span) -> Span:
-        return Span(min(self.low, other.low), max(self.high, other.high))
-
+from onnxq.stages.lower.span import UNKNOWN, Span
+from onnxq.stages.lower.sums import weighted_sum
 
 BOUNDED: Mapping[str, Span] = {
     "Cos": Span(-1, 1),
@@ -55,7 +39,7 @@ def to_measure(view: GraphView) -> tuple[str, ...]:
     """The tensors whose extremes must be measured to know those of all, in graph order."""
     wanted = [tensor for tensor in view.inputs if view.dtype(tensor) == "float32"]
     for node in view.nodes:
-        if node.op in BOUNDED or (node.op in PASSING and not _hides_overflow(view, node)):
+        if node.op in BOUNDED or (node.op in PASSING and not _hides_overflow(view, node)) or _is_addend(view, node):
             continue
         wanted += [t for t in node.outputs if t and view.dtype(t) == "float32" and _saturated(view, t) is None]
     return tuple(wanted)
@@ -72,9 +56,6 @@ def spans(view: GraphView, statistics: Statistics) -> Mapping[str, Span]:
     return found
 
 
-UNKNOWN = Span(-math.inf, math.inf)
-
-
 def _derived(node: Node, view: GraphView, found: Mapping[str, Span]) -> Span:
     saturated = _saturated(view, node.outputs[0])
     if saturated is not None and saturated.outputs[0] in found:
@@ -83,7 +64,7 @@ def _derived(node: Node, view: GraphView, found: Mapping[str, Span]) -> Span:
         return BOUNDED[node.op]
     if node.op in PASSING:
         return _hull((found.get(t, UNKNOWN) for t in node.inputs if view.dtype(t) == "float32"), node)
-    return UNKNOWN
+    return weighted_sum(view, node, found.get(node.inputs[0], UNKNOWN)) if node.inputs else UNKNOWN
 
 
 def _hull(parts: Iterable[Span], node: Node) -> Span:
@@ -97,11 +78,28 @@ def _hull(parts: Iterable[Span], node: Node) -> Span:
 
 def _saturated(view: GraphView, tensor: str) -> Node | None:
     """The only reader of `tensor`, if it saturates."""
+    reader = _only_reader(view, tensor)
+    return reader if reader and reader.op in SATURATING and reader.inputs[0] == tensor else None
+
+
+def _is_addend(view: GraphView, node: Node) -> bool:
+    """Whether `node` multiplies with a constant weight, and its result is only added to something.
+
+    Runtimes do both in one kernel, and round in another way when the result between is fetched: statistics would then
+    depend on what else is measured in the same run. A bound from the weights is enough.
+    """
+    if node.op not in ("Conv", "ConvTranspose", "Gemm", "MatMul") or not view.is_constant(node.inputs[1]):
+        return False
+    reader = _only_reader(view, node.outputs[0])
+    return reader is not None and reader.op == "Add"
+
+
+def _only_reader(view: GraphView, tensor: str) -> Node | None:
     sites = view.sites.get(tensor, ())
-    if len(sites) != 1 or sites[0].index or tensor in view.outputs or tensor in view.captured:
+    if len(sites) != 1 or tensor in view.outputs or tensor in view.captured:
         return None
     reader = view.by_name[sites[0].node]
-    return reader if reader.op in SATURATING and not reader.domain else None
+    return None if reader.domain else reader
 
 
 def _hides_overflow(view: GraphView, node: Node) -> bool:

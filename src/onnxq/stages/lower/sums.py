@@ -1,10 +1,13 @@
-"""How many numbers an operator adds up for each number it returns."""
+"""Sums: how many numbers an operator adds up for each that it returns, and how large a weighted sum can become."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from onnxq.core.graph import GraphView, Node
+from onnxq.stages.lower.span import UNKNOWN, Span
 
 SPATIAL = frozenset(("GlobalAveragePool", "GlobalLpPool", "InstanceNormalization"))
 REDUCTIONS = frozenset(("ReduceL1", "ReduceL2", "ReduceMean", "ReduceSum", "ReduceSumSquare"))
@@ -42,3 +45,33 @@ def _reduced(view: GraphView, node: Node, rank: int) -> tuple[int, ...] | None:
     if given := node.integers("axes"):
         return given
     return () if node.integer("noop_with_empty_axes", 0) else tuple(range(rank))
+
+
+def weighted_sum(view: GraphView, node: Node, read: Span) -> Span:
+    """The span of what a Conv, Gemm or MatMul with a constant weight computes of numbers in `read`, or of zeros."""
+    if node.op not in ("Conv", "ConvTranspose", "Gemm", "MatMul") or len(node.inputs) < 2 or math.isinf(read.amplitude):
+        return UNKNOWN
+    weight = view.constants.get(node.inputs[1])
+    if weight is None or not {node.attributes.get(name, 1.0) for name in ("alpha", "beta")} <= {1.0}:
+        return UNKNOWN
+    rows = _rows(weight.astype(np.float64), node)
+    up, down = np.maximum(rows, 0.0).sum(axis=1), np.minimum(rows, 0.0).sum(axis=1)
+    low, high = min(read.low, 0.0), max(read.high, 0.0)  # padding is zero
+    bias = view.constants.get(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else np.zeros(1)
+    if bias is None:
+        return UNKNOWN
+    return Span(
+        float((up * low + down * high).min()) + float(bias.min(initial=0.0)),
+        float((up * high + down * low).max()) + float(bias.max(initial=0.0)),
+    )
+
+
+def _rows(weight: np.ndarray, node: Node) -> np.ndarray:
+    """(outputs, n) the weights of each output number."""
+    if node.op == "Conv":
+        return weight.reshape(len(weight), -1)
+    if node.op == "ConvTranspose":  # (in_channels, out_channels / group, *kernel)
+        return np.moveaxis(weight, 1, 0).reshape(weight.shape[1], -1)
+    if node.op == "Gemm":
+        return weight if node.integer("transB", 0) else weight.T
+    return np.moveaxis(weight, -1, 0).reshape(weight.shape[-1], -1) if weight.ndim > 1 else weight[None]
