@@ -54,7 +54,9 @@ class Net:
         self.constant(name, np.ones(shape or (CHANNELS, CHANNELS, 3, 3), dtype))
         count = () if axis is None else self.weights[name].shape[axis]
         scale = np.full(count, 0.01, self.dtype) if scale is None else scale
-        return self.dequantize(name, scale, np.zeros(np.shape(scale), dtype), **({} if axis is None else {"axis": axis}))
+        return self.dequantize(
+            name, scale, np.zeros(np.shape(scale), dtype), **({} if axis is None else {"axis": axis})
+        )
 
     def conv(self, tensor: str, out: str, weight: str | None = None, **attributes: Any) -> str:
         """A convolution over 16 channels with a quantized weight; its input is taken as it is."""

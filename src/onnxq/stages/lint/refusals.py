@@ -136,7 +136,7 @@ REFUSALS: tuple[Rule, ...] = (
     ),
     Rule(
         "scalar",
-        "error",
+        "warning",
         "What is quantized has at least one dimension",
         "Remove the Q/DQ pair, or give the tensor a dimension.",
         "NvInfer.h, IQuantizeLayer; TensorRT for RTX 1.7 takes it",

@@ -79,7 +79,10 @@ def _axes(reading: Reading) -> Iterator[Place]:
         shape = _shape(reading, maker)
         given = maker.integer("axis", 1)
         if axis is not None and shape is not None and given % len(shape) != axis:
-            yield node.name, f"'{node.inputs[_index(node, maker)]}', weight of {node}, has them along axis {given}, not {axis}"
+            yield (
+                node.name,
+                f"'{node.inputs[_index(node, maker)]}', weight of {node}, has them along axis {given}, not {axis}",
+            )
 
 
 def _single_scales(reading: Reading) -> Iterator[Place]:
