@@ -9,10 +9,11 @@ from onnxq.stages.lint.reading import Place, Placement, Reading
 from onnxq.stages.lint.refusals import REFUSALS, is_integer_operator
 from onnxq.stages.lint.rule import Rule
 from onnxq.stages.lint.scales import SCALES
+from onnxq.stages.lint.weights import WEIGHTS
 
 __all__ = ["RULES", "Placement", "Rule", "lint"]
 
-RULES: tuple[Rule, ...] = (*REFUSALS, *SCALES, *FUSION, *FLOATS)
+RULES: tuple[Rule, ...] = (*REFUSALS, *SCALES, *WEIGHTS, *FUSION, *FLOATS)
 
 
 def lint(view: GraphView, target: Target, opset: int, place: Place) -> tuple[Finding, ...]:

@@ -122,9 +122,9 @@ def _readers(reading: Reading, tensor: str) -> Iterator[Node]:
 
 
 def _uses(reading: Reading, node: Node) -> bool:
-    """Whether `node` gains from INT8, or another rule says that it does not."""
+    """Whether `node` gains from INT8, or another rule would say that it does not."""
     rule = reading.target.rule(node)
-    if node.op == QUANTIZE or rule or node.name in reading.placement.joins:
+    if node.op == QUANTIZE or rule or node.name in reading.placement.joins or node.name in reading.placement.heads:
         return True
     return node.op in reading.target.pointwise and not reading.stored.isdisjoint(node.outputs)
 

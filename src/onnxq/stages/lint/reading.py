@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from onnxq.core.graph import GraphView, Node
+from onnxq.core.graph import GraphView, Node, Shape
 from onnxq.core.plan import Plan
 from onnxq.core.target import Scene, Target
 from onnxq.stages.lint.bare import DEQUANTIZE, QUANTIZE, bare, built, is_linear, origins
@@ -150,6 +150,15 @@ class Reading:
         integers = node.outputs[0] if node.op == QUANTIZE else node.inputs[0]
         known = self.view.dtype(zero) if zero else None
         return known or self.view.dtype(integers) or "uint8"
+
+    def shape(self, tensor: str) -> Shape | None:
+        """The shape of a tensor, None where unknown."""
+        return self.view.constants[tensor].shape if tensor in self.view.constants else self.view.shapes.get(tensor)
+
+    @staticmethod
+    def is_blocked(node: Node) -> bool:
+        """Whether the scales of a Q/DQ node belong to blocks rather than to channels."""
+        return node.integer("block_size", 0) > 0
 
     @staticmethod
     def _copied(node: Node) -> tuple[str, ...]:
