@@ -6,10 +6,15 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 CHANNELS, SIZE = 16, 8
 INT8 = np.int8(0)
+
+
+def ones(*shape: int, dtype: Any = np.int8) -> np.ndarray:
+    """A weight of ones."""
+    return np.ones(shape, dtype)
 
 
 class Net:
@@ -23,9 +28,9 @@ class Net:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: dict[str, np.ndarray] = {}
         self.inputs: dict[str, tuple[int | str, ...]] = {}
-        self.outputs: list[str] = []
 
     def input(self, name: str = "x", *shape: int) -> str:
+        """A graph input; 16 channels of 8 x 8 unless told."""
         self.inputs[name] = shape or (1, CHANNELS, SIZE, SIZE)
         return name
 
@@ -33,6 +38,10 @@ class Net:
         """An initializer; numbers that are no arrays take the model's float type."""
         self.weights[name] = np.asarray(value) if hasattr(value, "dtype") else np.asarray(value, self.dtype)
         return name
+
+    def zeros(self, name: str, *shape: int) -> str:
+        """Zero points of int8."""
+        return self.constant(name, np.zeros(shape, np.int8))
 
     def node(self, op: str, *inputs: str, out: str = "", name: str | None = None, **attributes: Any) -> str:
         out = out or f"{op.lower()}_{len(self.nodes)}"
@@ -85,6 +94,3 @@ class Net:
         else:
             zeros = [zero] if zero else []
         return self.node(op, tensor, scales, *zeros, out=out, **attributes)
-
-
-__all__ = ["CHANNELS", "INT8", "SIZE", "Net", "TensorProto"]

@@ -11,6 +11,7 @@ from onnxq.catalog.conditions import origins as copied_from
 from onnxq.core.graph import Node
 from onnxq.stages.lint.bare import DEQUANTIZE, QUANTIZE
 from onnxq.stages.lint.reading import Reading
+from onnxq.stages.lint.refusals import is_integer_operator
 from onnxq.stages.lint.rule import Place, Rule
 
 
@@ -101,7 +102,7 @@ def _one_sided(reading: Reading) -> Iterator[Place]:
 
 def _idle(reading: Reading) -> Iterator[Place]:
     for node in reading.dequantizers:
-        if node.inputs[0] in reading.built:
+        if node.inputs[0] not in reading.integers or node.inputs[0] in reading.built:
             continue
         readers = list(_readers(reading, node.outputs[0]))
         if not any(_uses(reading, reader) for reader in readers):
@@ -111,14 +112,8 @@ def _idle(reading: Reading) -> Iterator[Place]:
 
 def _readers(reading: Reading, tensor: str) -> Iterator[Node]:
     """Who reads `tensor`, through copies."""
-    seen, waiting = {tensor}, [tensor]
-    while waiting:
-        for reader in reading.view.consumers(waiting.pop()):
-            if not reading.copies(reader):
-                yield reader
-            elif fresh := [output for output in reader.outputs if output not in seen]:
-                seen.update(fresh)
-                waiting.extend(fresh)
+    for copy in destinations(reading.written, tensor):
+        yield from (reader for reader in reading.view.consumers(copy) if not reading.copies(reader))
 
 
 def _uses(reading: Reading, node: Node) -> bool:
@@ -130,29 +125,22 @@ def _uses(reading: Reading, node: Node) -> bool:
 
 
 def _unpaired(reading: Reading) -> Iterator[Place]:
-    view = reading.view
+    outside = {*reading.view.inputs, *reading.view.outputs}
     for node in reading.quantizers:
-        if not any(reader.op == DEQUANTIZE for reader in _readers(reading, node.outputs[0])) and not _returned(
-            reading, node.outputs[0]
+        readers = list(_readers(reading, node.outputs[0]))
+        if outside.isdisjoint(destinations(reading.written, node.outputs[0])) and not any(
+            map(_takes_integers, readers)
         ):
-            yield node.name, f"{node} has no DequantizeLinear"
-    integers = {output for node in reading.quantizers for output in node.outputs} | set(view.inputs) | reading.built
-    for node in view.nodes:
-        if node.op == DEQUANTIZE and node.inputs[0] not in integers:
-            yield node.name, f"{node} reads '{node.inputs[0]}', which no QuantizeLinear wrote"
-        elif reading.copies(node) and integers.issuperset(node.inputs[:1]):
-            integers.update(node.outputs)
+            yield node.name, f"{node} is read by {', '.join(map(str, readers)) or 'nobody'}"
+    for node in reading.dequantizers:
+        tensor = node.inputs[0]
+        maker = reading.view.producers.get(tensor)
+        if tensor not in reading.integers | reading.built | outside and not (maker and is_integer_operator(maker)):
+            yield node.name, f"{node} reads '{tensor}', which no QuantizeLinear wrote"
 
 
-def _returned(reading: Reading, tensor: str) -> bool:
-    return any(copy in reading.view.outputs for copy in _copies(reading, tensor))
-
-
-def _copies(reading: Reading, tensor: str) -> Iterator[str]:
-    waiting = [tensor]
-    while waiting:
-        yield (at := waiting.pop())
-        waiting.extend(o for reader in reading.view.consumers(at) if reading.copies(reader) for o in reader.outputs)
+def _takes_integers(node: Node) -> bool:
+    return node.op == DEQUANTIZE or is_integer_operator(node)
 
 
 FUSION: tuple[Rule, ...] = (

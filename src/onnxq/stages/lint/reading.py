@@ -87,6 +87,11 @@ class Reading:
         return Scene(self.bare, self.target, self.placement.heads, frozenset(self.placement.plan.activations))
 
     @cached_property
+    def written(self) -> Scene:
+        """The graph with Q/DQ, to follow copies through it."""
+        return Scene(self.view, self.target, {}, frozenset())
+
+    @cached_property
     def arriving(self) -> frozenset[str]:
         """The tensors that a kernel can read as INT8: results of DequantizeLinear, also behind copies."""
         found: set[str] = set()
@@ -106,6 +111,16 @@ class Reading:
                 found.update(node.inputs[:1] if node.op == QUANTIZE else ())
             elif self.copies(node) and not found.isdisjoint(node.outputs):
                 found.update(self._copied(node))
+        return frozenset(found)
+
+    @cached_property
+    def integers(self) -> frozenset[str]:
+        """The results of QuantizeLinear, also behind copies."""
+        found: set[str] = set()
+        for node in self.view.nodes:
+            written = is_linear(node) and node.op == QUANTIZE
+            if written or (self.copies(node) and found.issuperset(self._copied(node))):
+                found.update(node.outputs)
         return frozenset(found)
 
     def copies(self, node: Node) -> bool:

@@ -65,16 +65,13 @@ def _quantized_biases(reading: Reading) -> Iterator[Place]:
 def _integer_operands(reading: Reading) -> Iterator[Place]:
     """Weighted operators that read integers, and whoever else reads an INT8 weight."""
     weights = {name for name, value in reading.view.constants.items() if value.dtype == np.int8 and value.ndim > 1}
-    integers = {node.outputs[0] for node in reading.quantizers}
     for node in reading.view.nodes:
         if is_linear(node) or is_integer_operator(node):
             continue
         rule = reading.target.rule(node)
-        refused = weights | integers if rule and rule.weights else weights
+        refused = weights | reading.integers if rule and rule.weights else weights
         if read := [tensor for tensor in node.inputs if tensor in refused]:
             yield node.name, f"{node} reads '{read[0]}' as it is"
-        elif reading.copies(node) and not integers.isdisjoint(node.inputs):
-            integers.update(node.outputs)
 
 
 def _scalars(reading: Reading) -> Iterator[Place]:
