@@ -32,7 +32,7 @@ STEPS = (remove_weight_inputs, lift_constants, infer_shapes)
 
 
 def lint(model: Model, target: str = "tensorrt") -> tuple[Finding, ...]:
-    """What in a Q/DQ model, whoever made it, breaks the rules of a target.
+    """What in the main graph of a Q/DQ model, whoever made it, breaks the rules of a target.
 
     Args:
         model: a ModelProto or a path. Not modified.

@@ -304,8 +304,7 @@ def a_conv_that_reads_a_quantizelinear():
 def a_quantized_scalar():
     net = Net()
     net.node("ReduceMax", net.input(), out="m", keepdims=0)
-    net.conv(net.pair("x"), "c")
-    return net.model(net.conv(net.pair(net.node("Mul", net.pair("m"), "c", out="p")), "d"))
+    return net.model(net.conv(net.pair(net.node("Mul", net.pair("m"), net.pair("x"), out="p")), "c"))
 
 
 @fault("opset", "x_Q")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -108,6 +109,26 @@ def with_a_product_of_one_scale_that_is_split() -> onnx.ModelProto:
     net.node("MatMul", net.pair(net.input("x", 2, 64, 32)), net.weight("w", 32, 96, axis=None), out="y")
     net.nodes.append(onnx.helper.make_node("Split", ["y"], ["q", "k", "v"], "split", axis=2, num_outputs=3))
     return net.model("q", "k", "v")
+
+
+def with_an_int4_weight_in_blocks() -> onnx.ModelProto:
+    net = Net(opset=21)
+    weight = net.constant("w", ones(32, 64, dtype=ml_dtypes.int4))
+    scales, zeros = np.full((2, 64), 0.01, np.float32), ml_dtypes.int4(0)
+    right = net.dequantize(weight, scales, zeros, axis=0, block_size=16)
+    return net.model(net.node("MatMul", net.input("x", 8, 32), right, out="y"))
+
+
+def in_float8() -> onnx.ModelProto:
+    net = Net()
+    zero = ml_dtypes.float8_e4m3fn(0)
+    right = net.dequantize(net.constant("w", ones(32, 64, dtype=zero.dtype)), zero=zero)
+    return net.model(net.node("MatMul", net.pair(net.input("x", 8, 32), zero=zero), right, out="y"))
+
+
+@pytest.mark.parametrize("make", [with_an_int4_weight_in_blocks, in_float8], ids=lambda make: make.__name__)
+def test_other_types_of_tensorrt_are_right_too(make) -> None:
+    assert lint(make()) == ()
 
 
 RIGHT = (

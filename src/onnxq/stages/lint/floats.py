@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from onnxq.core.graph import Node
+from onnxq.stages.lint.bare import DEQUANTIZE
 from onnxq.stages.lint.reading import Reading
+from onnxq.stages.lint.refusals import ACTIVATION_TYPES, WEIGHT_TYPES
 from onnxq.stages.lint.rule import Place, Rule
 
 
@@ -12,8 +15,15 @@ def _half_quantized(reading: Reading) -> Iterator[Place]:
     for node in reading.weighted():
         indices = reading.operands(node)
         floats = [index for index in indices if node.inputs[index] not in reading.arriving]
-        if floats and len(floats) < len(indices):
+        if floats and len(floats) < len(indices) and not _is_weight_only(reading, node):
             yield node.name, f"{node} reads '{node.inputs[floats[0]]}', its input {floats[0]}, in float"
+
+
+def _is_weight_only(reading: Reading, node: Node) -> bool:
+    """Whether the weight is of a type that kernels unpack to floats, such as INT4."""
+    makers = [reading.view.producers.get(node.inputs[index]) for index in reading.operands(node)]
+    types = {reading.stored_type(maker) for maker in makers if maker and maker.op == DEQUANTIZE}
+    return bool(types) and types.isdisjoint(ACTIVATION_TYPES) and types <= WEIGHT_TYPES
 
 
 def _left_float(reading: Reading) -> Iterator[Place]:

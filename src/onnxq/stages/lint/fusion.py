@@ -92,7 +92,8 @@ def _one_sided(reading: Reading) -> Iterator[Place]:
         if rule is None or float_result not in rule.unless or node.name in reading.placement.joins:
             continue
         shown = reading.view.by_name[node.name]
-        arrives = any(shown.inputs[i] in reading.arriving for i in rule.inputs if i < len(shown.inputs))
+        read = [tensor for tensor in shown.inputs[: len(rule.inputs)] if reading.shape(tensor) != ()]
+        arrives = not reading.arriving.isdisjoint(read)
         leaves = not reading.stored.isdisjoint(shown.outputs)
         if arrives and not leaves:
             yield node.name, f"{node} reads INT8 and writes float"
