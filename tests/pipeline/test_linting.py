@@ -60,9 +60,16 @@ def test_an_unknown_target_lists_the_known():
         lint(conv_with_a_float_activation("a"), "tensorflow")
 
 
-def test_a_broken_graph_is_one_sentence():
+def test_a_damaged_weight_is_one_sentence():
     model = conv_with_a_float_activation("a")
-    model.graph.node.append(onnx.helper.make_node("Relu", [], ["nothing"], "r"))
     model.graph.initializer[0].data_type = 99
     with pytest.raises(ModelError, match=r"The model cannot be read: .*onnx\.checker"):
+        lint(model)
+
+
+@pytest.mark.parametrize("op", ["QuantizeLinear", "DequantizeLinear", "Conv", "MatMul"])
+def test_a_node_without_its_inputs_is_named(op):
+    model = conv_with_a_float_activation("a")
+    model.graph.node.append(onnx.helper.make_node(op, ["x"], ["nothing"], "lonely"))
+    with pytest.raises(ModelError, match=rf"invalid: {op} 'lonely' has 1 of 2 inputs\. Check it with onnx\.checker"):
         lint(model)

@@ -43,7 +43,21 @@ def lint(model: Model, target: str = "tensorrt") -> tuple[Finding, ...]:
         RecipeError: there is no such target.
     """
     given, table = load(model), pick(TARGETS, target, "target")
+    _check_inputs(given)
     return find(onnx_io.view(_legible(given)), table, _opset(given), _placement)
+
+
+def _check_inputs(given: onnx.ModelProto) -> None:
+    """Refuses a node without the inputs that ONNX asks for."""
+    opset = _opset(given)
+    for node in given.graph.node:
+        if node.domain not in ("", "ai.onnx") or not onnx.defs.has(node.op_type, opset, ""):
+            continue
+        needed, found = onnx.defs.get_schema(node.op_type, opset, "").min_input, len(node.input)
+        if found < needed:
+            name = node.name or f"node_of_{next(iter(node.output), '')}"
+            place = f"{node.op_type} '{name}' has {found} of {needed} inputs"
+            raise ModelError(f"The model is invalid: {place}. Check it with onnx.checker.")
 
 
 def _placement(view: GraphView, target: Target) -> Placement:

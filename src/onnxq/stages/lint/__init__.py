@@ -5,6 +5,7 @@ from onnxq.core.graph import GraphView
 from onnxq.core.target import Target
 from onnxq.stages.lint.floats import FLOATS
 from onnxq.stages.lint.fusion import FUSION
+from onnxq.stages.lint.pairs import PAIRS
 from onnxq.stages.lint.reading import Place, Placement, Reading
 from onnxq.stages.lint.refusals import REFUSALS, is_integer_operator
 from onnxq.stages.lint.rule import Rule
@@ -13,7 +14,7 @@ from onnxq.stages.lint.weights import WEIGHTS
 
 __all__ = ["RULES", "Placement", "Rule", "lint"]
 
-RULES: tuple[Rule, ...] = (*REFUSALS, *SCALES, *WEIGHTS, *FUSION, *FLOATS)
+RULES: tuple[Rule, ...] = (*REFUSALS, *SCALES, *WEIGHTS, *PAIRS, *FUSION, *FLOATS)
 
 
 def lint(view: GraphView, target: Target, opset: int, place: Place) -> tuple[Finding, ...]:

@@ -1,17 +1,12 @@
-"""Q/DQ that keep TensorRT from fusing, or that are there for nothing."""
+"""Q/DQ that keep TensorRT from fusing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from onnxq.catalog.conditions import destinations, float_result
 from onnxq.catalog.conditions import origins as copied_from
-from onnxq.core.graph import Node
-from onnxq.stages.lint.bare import DEQUANTIZE, QUANTIZE
 from onnxq.stages.lint.reading import Reading
-from onnxq.stages.lint.refusals import is_integer_operator
 from onnxq.stages.lint.rule import Place, Rule
 
 
@@ -76,16 +71,6 @@ def _scales(reading: Reading) -> dict[str, tuple[float, ...]]:
     return found
 
 
-def _repeated(reading: Reading) -> Iterator[Place]:
-    first: dict[str, Node] = {}
-    for node in reading.quantizers:
-        other = first.setdefault(reading.origins[node.outputs[0]], node)
-        one, two = reading.scale(other), reading.scale(node)
-        if other is not node and one is not None and two is not None and not np.array_equal(one, two):
-            tensor = reading.origins[node.outputs[0]]
-            yield node.name, f"'{tensor}' has one from {other} and another from {node}"
-
-
 def _one_sided(reading: Reading) -> Iterator[Place]:
     for node in reading.bare.nodes:
         rule = reading.target.rule(node)
@@ -99,49 +84,6 @@ def _one_sided(reading: Reading) -> Iterator[Place]:
             yield node.name, f"{node} reads INT8 and writes float"
         elif leaves and not arrives and reading.plans(node):
             yield node.name, f"{node} reads float, which a kernel wrote that could write INT8, and writes INT8"
-
-
-def _idle(reading: Reading) -> Iterator[Place]:
-    for node in reading.dequantizers:
-        if node.inputs[0] not in reading.integers or node.inputs[0] in reading.built:
-            continue
-        readers = list(_readers(reading, node.outputs[0]))
-        if not any(_uses(reading, reader) for reader in readers):
-            who = ", ".join(str(reader) for reader in readers[:3]) or "the caller alone"
-            yield node.name, f"what {node} returns is read by {who}"
-
-
-def _readers(reading: Reading, tensor: str) -> Iterator[Node]:
-    """Who reads `tensor`, through copies."""
-    for copy in destinations(reading.written, tensor):
-        yield from (reader for reader in reading.view.consumers(copy) if not reading.copies(reader))
-
-
-def _uses(reading: Reading, node: Node) -> bool:
-    """Whether `node` gains from INT8, or another rule would say that it does not."""
-    rule = reading.target.rule(node)
-    if node.op == QUANTIZE or rule or node.name in reading.placement.joins or node.name in reading.placement.heads:
-        return True
-    return node.op in reading.target.pointwise and not reading.stored.isdisjoint(node.outputs)
-
-
-def _unpaired(reading: Reading) -> Iterator[Place]:
-    outside = {*reading.view.inputs, *reading.view.outputs}
-    for node in reading.quantizers:
-        readers = list(_readers(reading, node.outputs[0]))
-        if outside.isdisjoint(destinations(reading.written, node.outputs[0])) and not any(
-            map(_takes_integers, readers)
-        ):
-            yield node.name, f"{node} is read by {', '.join(map(str, readers)) or 'nobody'}"
-    for node in reading.dequantizers:
-        tensor = node.inputs[0]
-        maker = reading.view.producers.get(tensor)
-        if tensor not in reading.integers | reading.built | outside and not (maker and is_integer_operator(maker)):
-            yield node.name, f"{node} reads '{tensor}', which no QuantizeLinear wrote"
-
-
-def _takes_integers(node: Node) -> bool:
-    return node.op == DEQUANTIZE or is_integer_operator(node)
 
 
 FUSION: tuple[Rule, ...] = (
@@ -170,35 +112,11 @@ FUSION: tuple[Rule, ...] = (
         _concats,
     ),
     Rule(
-        "two-scales",
-        "warning",
-        "A tensor is quantized once",
-        "Let all its readers share one Q/DQ pair.",
-        "TensorRT guide, limitations",
-        _repeated,
-    ),
-    Rule(
         "one-sided",
         "warning",
         "A layer without weights reads and writes INT8, or neither",
         "Put Q/DQ on both sides of this node, or on none.",
         "TensorRT guide, non-commuting layers",
         _one_sided,
-    ),
-    Rule(
-        "idle-pair",
-        "warning",
-        "A Q/DQ pair has a reader that runs in INT8",
-        "Remove the pair: it costs accuracy and brings nothing.",
-        "TensorRT guide, placement of Q/DQ",
-        _idle,
-    ),
-    Rule(
-        "unpaired",
-        "warning",
-        "QuantizeLinear and DequantizeLinear come in pairs",
-        "Add the missing half, or remove the other.",
-        "TensorRT guide, explicit quantization",
-        _unpaired,
     ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from onnxq.core.graph import Node
-from onnxq.stages.lint.bare import DEQUANTIZE, FLOATS, QUANTIZE
+from onnxq.stages.lint.bare import DEQUANTIZE, FLOATS
 from onnxq.stages.lint.reading import Reading
 from onnxq.stages.lint.rule import Place, Rule
 
@@ -64,16 +64,6 @@ def _vectors_of_one(reading: Reading) -> Iterator[Place]:
             yield node.name, f"that of {node} has shape [1]"
 
 
-def _unequal_pairs(reading: Reading) -> Iterator[Place]:
-    for node in reading.dequantizers:
-        maker = reading.view.producers.get(node.inputs[0])
-        if maker is None or maker.op != QUANTIZE:
-            continue
-        written, read = reading.scale(maker), reading.scale(node)
-        if written is not None and read is not None and not np.array_equal(written, read):
-            yield node.name, f"{maker} has {_first(written)} and {node} {_first(read)}"
-
-
 def _types(reading: Reading) -> Iterator[Place]:
     for node in _linear(reading):
         scale, wanted = reading.view.dtype(node.inputs[1]), reading.view.dtype(reading.origins[node.outputs[0]])
@@ -96,10 +86,6 @@ def _float_type(reading: Reading, tensor: str) -> str | None:
     """The type of a tensor; behind DequantizeLinear, that of its scale."""
     maker = reading.view.producers.get(tensor)
     return reading.view.dtype(maker.inputs[1] if maker and maker.op == DEQUANTIZE else tensor)
-
-
-def _first(scale: np.ndarray) -> str:
-    return f"{float(scale.flat[0]):g}" if scale.size else "none"
 
 
 SCALES: tuple[Rule, ...] = (
@@ -158,13 +144,5 @@ SCALES: tuple[Rule, ...] = (
         "Store scale and zero point with shape [].",
         "layer plans of TensorRT for RTX 1.7: a vector of one makes the kernel float",
         _vectors_of_one,
-    ),
-    Rule(
-        "pair-scales",
-        "warning",
-        "QuantizeLinear and its DequantizeLinear have one scale",
-        "Let both read the same initializer.",
-        "TensorRT guide, explicit quantization",
-        _unequal_pairs,
     ),
 )
