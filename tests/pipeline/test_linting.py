@@ -73,3 +73,10 @@ def test_a_node_without_its_inputs_is_named(op):
     model.graph.node.append(onnx.helper.make_node(op, ["x"], ["nothing"], "lonely"))
     with pytest.raises(ModelError, match=rf"invalid: {op} 'lonely' has 1 of 2 inputs\. Check it with onnx\.checker"):
         lint(model)
+
+
+def test_an_input_that_nothing_makes_is_named():
+    model = conv_with_a_float_activation("a")
+    del model.graph.node[0]
+    with pytest.raises(ModelError, match=r"invalid: Conv 'a' reads 'w0_DQ', which nothing makes before it\."):
+        lint(model)

@@ -48,16 +48,20 @@ def lint(model: Model, target: str = "tensorrt") -> tuple[Finding, ...]:
 
 
 def _check_inputs(given: onnx.ModelProto) -> None:
-    """Refuses a node without the inputs that ONNX asks for."""
-    opset = _opset(given)
-    for node in given.graph.node:
-        if node.domain not in ("", "ai.onnx") or not onnx.defs.has(node.op_type, opset, ""):
-            continue
-        needed, found = onnx.defs.get_schema(node.op_type, opset, "").min_input, len(node.input)
-        if found < needed:
+    """Refuses a node without the inputs that ONNX asks for, or with one that nothing makes before it."""
+    graph, opset = given.graph, _opset(given)
+    made = {"", *(value.name for value in graph.input), *(weight.name for weight in graph.initializer)}
+    made |= {weight.values.name for weight in graph.sparse_initializer}
+    for node in graph.node:
+        needed = 0
+        if node.domain in ("", "ai.onnx") and onnx.defs.has(node.op_type, opset, ""):
+            needed = onnx.defs.get_schema(node.op_type, opset, "").min_input
+        wrong = f"has {len(node.input)} of {needed} inputs" if len(node.input) < needed else ""
+        wrong = wrong or next((f"reads '{t}', which nothing makes before it" for t in node.input if t not in made), "")
+        if wrong:
             name = node.name or f"node_of_{next(iter(node.output), '')}"
-            place = f"{node.op_type} '{name}' has {found} of {needed} inputs"
-            raise ModelError(f"The model is invalid: {place}. Check it with onnx.checker.")
+            raise ModelError(f"The model is invalid: {node.op_type} '{name}' {wrong}. Check it with onnx.checker.")
+        made.update(node.output)
 
 
 def _placement(view: GraphView, target: Target) -> Placement:
@@ -81,7 +85,12 @@ def _legible(given: onnx.ModelProto) -> onnx.ModelProto:
             step(model, Context(onnxruntime.evaluate, _opset(given)))
         return ir.to_proto(model)
     except (LookupError, RuntimeError, TypeError, ValueError) as cause:
-        raise ModelError(f"The model cannot be read: {cause!r}. Check it with onnx.checker.") from cause
+        raise ModelError(f"The model cannot be read: {_root(cause)!r}. Check it with onnx.checker.") from cause
+
+
+def _root(error: BaseException) -> BaseException:
+    """What an error was raised from in the first place."""
+    return error if error.__cause__ is None else _root(error.__cause__)
 
 
 def _names(graph: onnx.GraphProto) -> Iterator[str]:
