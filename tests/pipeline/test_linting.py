@@ -80,3 +80,10 @@ def test_an_input_that_nothing_makes_is_named():
     del model.graph.node[0]
     with pytest.raises(ModelError, match=r"invalid: Conv 'a' reads 'w0_DQ', which nothing makes before it\."):
         lint(model)
+
+
+def test_an_output_that_nothing_makes_is_named():
+    model = conv_with_a_float_activation("a")
+    del model.graph.node[-1]
+    with pytest.raises(ModelError, match=r"invalid: nothing makes its output 'y0'\."):
+        lint(model)

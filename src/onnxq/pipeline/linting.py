@@ -62,6 +62,8 @@ def _check_inputs(given: onnx.ModelProto) -> None:
             name = node.name or f"node_of_{next(iter(node.output), '')}"
             raise ModelError(f"The model is invalid: {node.op_type} '{name}' {wrong}. Check it with onnx.checker.")
         made.update(node.output)
+    if missing := [value.name for value in graph.output if value.name not in made]:
+        raise ModelError(f"The model is invalid: nothing makes its output '{missing[0]}'. Check it with onnx.checker.")
 
 
 def _placement(view: GraphView, target: Target) -> Placement:
