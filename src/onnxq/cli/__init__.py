@@ -8,10 +8,10 @@ import traceback
 from collections.abc import Sequence
 
 from onnxq import __version__
-from onnxq.cli import calibrate, merge, plan, quantize
+from onnxq.cli import calibrate, lint, merge, plan, quantize
 from onnxq.errors import OnnxqError
 
-COMMANDS = (quantize, plan, calibrate, merge)
+COMMANDS = (quantize, plan, calibrate, merge, lint)
 
 INTERRUPTED = 130
 """The exit code of a shell command that Ctrl-C ended."""
@@ -24,11 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: instead of those of the process.
 
     Returns:
-        0 if it worked, 2 for a mistake of the user, 1 for any other failure.
+        0 if it worked, or the code that the command returns; 2 for a mistake of the user, 1 for any other failure.
     """
     options = parser().parse_args(arguments)
     try:
-        options.run(options)
+        return int(options.run(options) or 0)
     except OnnxqError as error:
         return _fail(f"error: {error}", options.debug, error.exit_code)
     except KeyboardInterrupt as stop:
@@ -36,7 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         return _fail(f"error: this is a bug in onnxq, please report it: {text}", options.debug, 1)
-    return 0
 
 
 def parser() -> argparse.ArgumentParser:
