@@ -145,7 +145,10 @@ class TestMergeRefusals:
     def test_other_tensors(self, desk, whole):
         (desk / "a.npz").write_bytes(whole)
         (desk / "b.npz").write_bytes(measured(desk, "--skip", SKIPPED))
-        desk.refused(["merge", "a.npz", "b.npz", "-o", "c.npz"], r"Only one of the statistics has a histogram of '.*'\. Make both")
+        desk.refused(
+            ["merge", "a.npz", "b.npz", "-o", "c.npz"],
+            r"Only one of the statistics has a histogram of '.*'\. Make both",
+        )
 
     def test_other_ranges(self, desk, whole):
         (desk / "a.npz").write_bytes(whole)
@@ -257,7 +260,17 @@ def test_a_calibration_cache_takes_the_place_of_samples(desk):
     pairs = {node.input[0]: node.input[1] for node in expected.graph.node if node.op_type == "QuantizeLinear"}
     lines = [f"{tensor}: {scales[scale].astype('>f4').tobytes().hex()}" for tensor, scale in pairs.items()]
     (desk / "calib.cache").write_text("TRT-8601-EntropyCalibration2\n" + "\n".join(lines) + "\n")
-    command = ("quantize", "model.onnx", "o.onnx", "--tensorrt-cache", "calib.cache", "--calibrator", "max", "--rest", "fp32")
+    command = (
+        "quantize",
+        "model.onnx",
+        "o.onnx",
+        "--tensorrt-cache",
+        "calib.cache",
+        "--calibrator",
+        "max",
+        "--rest",
+        "fp32",
+    )
     report = json.loads(desk.run(*command, "--json").out)
     assert (desk / "o.onnx").read_bytes() == (desk / "out.onnx").read_bytes()
     assert report["calibration_samples"] == 0
@@ -276,4 +289,6 @@ def test_fp16_asks_for_ranges_where_all_scales_are_known(desk):
     lines = [f"{tensor}: 3c010a14" for tensor in sorted(pairs)]
     (desk / "calib.cache").write_text("TRT-8601-EntropyCalibration2\n" + "\n".join(lines) + "\n")
     command = ["quantize", "model.onnx", "o.onnx", "--tensorrt-cache", "calib.cache"]
-    desk.refused(command, r"All scales are known, but FP16 is only safe where .* Give samples with --calib, or .*: --rest fp32")
+    desk.refused(
+        command, r"All scales are known, but FP16 is only safe where .* Give samples with --calib, or .*: --rest fp32"
+    )

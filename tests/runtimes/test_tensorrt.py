@@ -203,9 +203,11 @@ class TestCompile:
             compile_ahead_of_time(model)
         assert "cuda" not in str(failure.value).lower()
 
-    def test_a_model_that_cannot_be_built_keeps_the_builders_words(self):
+    def test_a_shape_that_does_not_fit_is_refused(self):
         wrong = {"x": (2, 15, 8, 8)}
-        with pytest.raises(RuntimeFailure, match=r"cannot build it for compute capability 8\.9: .+"):
+        with pytest.raises(
+            RecipeError, match=r"'x' has the shape \(-1, 16, 8, 8\), -1 where free: \(2, 15, 8, 8\) does not"
+        ):
             compile_ahead_of_time(conv_model(), shapes=wrong)
 
     def test_bytes_of_no_model_are_refused(self):

@@ -65,7 +65,7 @@ def _vectors_of_one(reading: Reading) -> Iterator[Place]:
 
 
 def _types(reading: Reading) -> Iterator[Place]:
-    for node in _linear(reading):
+    for node in reading.quantizers:  # what DequantizeLinear gives has the type of its own scale
         scale, wanted = reading.view.dtype(node.inputs[1]), reading.view.dtype(reading.origins[node.outputs[0]])
         if scale in FLOATS and wanted in FLOATS and scale != wanted:
             yield node.name, f"that of {node} is {scale} and its tensor {wanted}"
@@ -76,7 +76,7 @@ def _operand_types(reading: Reading) -> Iterator[Place]:
         rule = reading.target.rule(node)
         if node.domain or (rule is None and node.op not in reading.target.pointwise):
             continue
-        indices = rule.operands(node) if rule and rule.weights else range(len(node.inputs))
+        indices = rule.operands(node) if rule else range(len(node.inputs))
         types = {node.inputs[i]: dtype for i in indices if (dtype := _float_type(reading, node.inputs[i])) in FLOATS}
         if len(set(types.values())) > 1 and not reading.arriving.isdisjoint(types):
             yield node.name, f"{node} reads {' and '.join(f'{dtype} {tensor!r}' for tensor, dtype in types.items())}"
@@ -132,7 +132,7 @@ SCALES: tuple[Rule, ...] = (
     Rule(
         "scale-type",
         "warning",
-        "A scale has the float type of its tensor",
+        "The scale of QuantizeLinear has the float type of its tensor",
         "Store the scales in the type of the float model.",
         "ONNX, QuantizeLinear; TensorRT guide, strongly typed networks: what follows takes the type of the scale",
         _types,
