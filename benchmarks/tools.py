@@ -10,6 +10,10 @@ RUNNERS = Path(__file__).resolve().parent / "runners"
 DEFAULT = ("onnxq", "modelopt-max", "modelopt-entropy", "onnxruntime-minmax")
 
 
+TARGETS = {"ort": "onnxruntime"}
+"""Short names for onnxq's targets other than the default one."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A copy of the model to read, the path to write, calibration inputs, and what the model asks of batches."""
@@ -46,17 +50,22 @@ class Tool:
 
 @dataclass(frozen=True)
 class Onnxq(Tool):
-    """onnxq's own command line; the method is a calibrator, such as "mse" or "percentile-99.9"."""
+    """onnxq's own command line; the method is a calibrator, such as "mse" or "percentile-99.9".
+
+    In front of it may be an engine of `TARGETS`: "ort" or "ort-mse".
+    """
 
     def command(self, job: Job) -> list[str]:
         if job.whole_feeds:
             return super().command(job)
         batch = ["--batch-size", str(job.batch_size)] if job.batch_size else []
-        calibrator, _, percentile = self.method.partition("-")
+        engine, _, rest = self.method.partition("-")
+        target = ["--target", TARGETS[engine]] if engine in TARGETS else []
+        calibrator, _, percentile = (rest if engine in TARGETS else self.method).partition("-")
         method = ["--calibrator", calibrator] if calibrator else []
         method += ["--percentile", percentile] if percentile else []
         files = [str(job.source), str(job.target), "--calib", str(job.calib)]
-        return [self.python, "-m", "onnxq", "quantize", *files, "-q", *batch, *method]
+        return [self.python, "-m", "onnxq", "quantize", *files, "-q", *batch, *target, *method]
 
 
 PACKAGES = {

@@ -1,10 +1,16 @@
 """onnxruntime.quantization, static, Q/DQ, INT8 symmetric for activations and weights, weights per channel.
 
 `--method` is minmax or entropy; `tensorrt` is minmax with the options that onnxruntime's documentation gives for
-TensorRT: float biases and Q/DQ pairs on weights. Models are pre-processed first, as that documentation advises:
+TensorRT: float biases and Q/DQ pairs on weights; `uint8` is what it quantizes to by itself, for its own CPU kernels:
+minmax, UINT8 activations with zero points. Models are pre-processed first, as that documentation advises:
 https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+For `uint8` onnx converts models older than opset 13 beforehand, as Q/DQ per channel does not exist there.
 """
 
+from pathlib import Path
+
+import onnx
+import onnx.version_converter
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.calibrate import CalibrationDataReader
 from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -14,8 +20,10 @@ METHODS = {
     "minmax": CalibrationMethod.MinMax,
     "entropy": CalibrationMethod.Entropy,
     "tensorrt": CalibrationMethod.MinMax,
+    "uint8": CalibrationMethod.MinMax,
 }
 BATCH = 32
+PER_CHANNEL_OPSET = 13
 
 
 class Feeds(CalibrationDataReader):
@@ -26,11 +34,21 @@ class Feeds(CalibrationDataReader):
         return next(self.remaining, None)
 
 
+def convert(path: Path) -> None:
+    """Brings an old model to `PER_CHANNEL_OPSET`, in place."""
+    model = onnx.load(path)
+    if any(opset.domain == "" and opset.version < PER_CHANNEL_OPSET for opset in model.opset_import):
+        onnx.save(onnx.version_converter.convert_version(model, PER_CHANNEL_OPSET), path)
+
+
 if __name__ == "__main__":
     task = task_from_arguments()
     options = {"ActivationSymmetric": True, "WeightSymmetric": True}
     if task.method == "tensorrt":
         options |= {"QuantizeBias": False, "AddQDQPairToWeight": True}
+    own = task.method == "uint8"
+    if own:
+        convert(task.source)
     prepared = task.source.with_suffix(".prepared.onnx")
     quant_pre_process(str(task.source), str(prepared), skip_symbolic_shape=True)
     quantize_static(
@@ -38,9 +56,9 @@ if __name__ == "__main__":
         str(task.target),
         Feeds(task),
         quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QInt8,
+        activation_type=QuantType.QUInt8 if own else QuantType.QInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
         calibrate_method=METHODS[task.method],
-        extra_options=options,
+        extra_options={} if own else options,
     )
