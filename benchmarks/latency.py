@@ -70,6 +70,12 @@ class Ratio:
     def __str__(self) -> str:
         return f"{self.median:.2f} ({self.low:.2f}-{self.high:.2f})"
 
+    def verdict(self, most: float) -> str:
+        """ "unclear" is a median above `most` with a quarter of the turns below it."""
+        if self.median <= most:
+            return "met"
+        return "unclear" if self.low <= most else "MISSED"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -86,29 +92,36 @@ class Row:
     left: str = ""
 
     @property
-    def bars(self) -> Iterator[tuple[Bar, float]]:
+    def bars(self) -> Iterator[tuple[Bar, Ratio]]:
         """What is allowed here, and the figure to hold against it."""
         for bar in BARS:
             value = self.of_fp32 if bar.against == "FP32" else self.of_rival
             here = (bar.engine, bar.tool) == (self.engine, self.tool)
             if here and value is not None and self.model in bar.models and self.batch in bar.batches:
-                yield bar, value.median
+                yield bar, value
 
     @property
     def cells(self) -> list[str]:
         figures = [f"{self.milliseconds:.3f}" if self.milliseconds else "-", *map(told, (self.of_fp32, self.of_rival))]
-        allowed = [f"{bar.most:.3g} of {bar.against}{': MISSED' * (value > bar.most)}" for bar, value in self.bars]
+        allowed = [f"{bar.most:.3g} of {bar.against}: {value.verdict(bar.most)}" for bar, value in self.bars]
         return [self.model, str(self.batch), self.tool, *figures, self.int8, self.left, ", ".join(allowed)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = parse(arguments)
-    tools = find_tools(asked.tools.split(","), {"modelopt": asked.modelopt_python}, sys.executable)
+    cases = [case for case in find_cases() if any(fnmatch(case.name, glob) for glob in asked.models.split(","))]
+    try:
+        tools = find_tools(asked.tools.split(","), {"modelopt": asked.modelopt_python}, sys.executable)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not cases:
+        print(f"No model is called {asked.models}. ONNXQ_ZOO names the folder of the zoo's models.", file=sys.stderr)
+        return 2
     report = Report(asked.out, header(tools, asked.rounds))
     with tempfile.TemporaryDirectory() as name:
         folder = asked.keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        cases = [case for case in find_cases() if any(fnmatch(case.name, glob) for glob in asked.models.split(","))]
         models = {case.name: dict(quantized(case, tools, folder, report)) for case in cases}
         for engine in asked.engines.split(","):
             try:
@@ -119,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for case in cases:
                 for row in measured(engine, case, models[case.name], asked.rounds):
                     report.say(line(row.cells))
-    return 0 if cases else 1
+    return 0
 
 
 class Report:
@@ -149,8 +162,9 @@ def quantized(case: Case, tools: Sequence[Tool], folder: Path, report: Report) -
         kept = folder / f"{case.name}.{tool.name}.onnx"
         if not kept.exists():
             with tempfile.TemporaryDirectory() as name:
-                job = Job(Path(name, case.model.name), Path(name, "out.onnx"), Path(name, "calib.npz"))
-                job = Job(job.source, job.target, job.calib, case.batch if case.has_fixed_batch else None)
+                fresh = Path(name)
+                size = case.batch if case.has_fixed_batch else None
+                job = Job(fresh / case.model.name, fresh / "out.onnx", fresh / "calib.npz", size, case.whole_feeds)
                 np.savez(job.calib, **calib)
                 try:
                     time_once(case, tool, job, timeout=300)
@@ -230,7 +244,7 @@ def header(tools: Sequence[Tool], rounds: int) -> str:
 - left, OpenVINO: INT8 computes that write floats; Reorder nodes (another layout or type); pointwise nodes (Eltwise
   and Subgraph); nodes beside computes that read floats
 - left, ONNX Runtime: QuantizeLinear and DequantizeLinear; nodes in float beside computes
-- allowed: the bars that onnxq sets itself
+- allowed: the bars that onnxq sets itself; "unclear" is a median above one with the lower quartile below it
 """
 
 

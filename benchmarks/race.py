@@ -18,13 +18,19 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from google.protobuf.message import DecodeError
 
 from calibration import take_turns
 from engines import ENGINES, Engine, Feed, Opened
 
 BURST_SECONDS, SHORTEST_BURST = 0.03, 6
 _ORT = vars(ort.capi.onnxruntime_pybind11_state).values()
-REFUSED = (RuntimeError, ValueError, *(one for one in _ORT if isinstance(one, type) and issubclass(one, Exception)))
+REFUSED = (
+    RuntimeError,
+    ValueError,
+    DecodeError,
+    *(one for one in _ORT if isinstance(one, type) and issubclass(one, Exception)),
+)
 """What engines raise for a model they cannot take; onnxruntime's own types share no base."""
 
 
@@ -42,7 +48,7 @@ def race(engine: Engine, models: dict[str, Path], feed: Feed, rounds: int) -> di
     for (name, model), times in zip(opened.items(), seconds, strict=True):
         kernels = model.kernels
         result[name] = {"seconds": times, "int8": kernels.int8, "computes": kernels.computes, "left": kernels.left}
-    return result
+    return {name: result[name] for name in models}
 
 
 def burst(model: Opened) -> Callable[[], float]:

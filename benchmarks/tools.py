@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runners.task import recipe_of
+
 RUNNERS = Path(__file__).resolve().parent / "runners"
 DEFAULT = ("onnxq", "modelopt-max", "modelopt-entropy", "onnxruntime-minmax")
-
-
-TARGETS = {"ort": "onnxruntime"}
-"""Short names for onnxq's targets other than the default one."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +48,15 @@ class Tool:
 
 @dataclass(frozen=True)
 class Onnxq(Tool):
-    """onnxq's own command line; the method is a calibrator, such as "mse" or "percentile-99.9".
-
-    In front of it may be an engine of `TARGETS`: "ort" or "ort-mse".
-    """
+    """onnxq's own command line; the method is a target, a calibrator or both: "ort", "mse", "ort-percentile-99.9"."""
 
     def command(self, job: Job) -> list[str]:
         if job.whole_feeds:
             return super().command(job)
         batch = ["--batch-size", str(job.batch_size)] if job.batch_size else []
-        engine, _, rest = self.method.partition("-")
-        target = ["--target", TARGETS[engine]] if engine in TARGETS else []
-        calibrator, _, percentile = (rest if engine in TARGETS else self.method).partition("-")
-        method = ["--calibrator", calibrator] if calibrator else []
-        method += ["--percentile", percentile] if percentile else []
+        chosen = [text for option, value in recipe_of(self.method).items() for text in (f"--{option}", value)]
         files = [str(job.source), str(job.target), "--calib", str(job.calib)]
-        return [self.python, "-m", "onnxq", "quantize", *files, "-q", *batch, *target, *method]
+        return [self.python, "-m", "onnxq", "quantize", *files, "-q", *batch, *chosen]
 
 
 PACKAGES = {
