@@ -12,13 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 Feed = Mapping[str, np.ndarray]
-THREADS = 2
-OPENVINO_SETUP = {
-    "INFERENCE_PRECISION_HINT": "f32",
-    "PERFORMANCE_HINT": "LATENCY",
-    "INFERENCE_NUM_THREADS": str(THREADS),
-    "NUM_STREAMS": "1",
-}
+OPENVINO_SETUP = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
 
 
 class AbsentError(Exception):
@@ -51,18 +45,19 @@ class Engine(Protocol):
 class OpenVino:
     """OpenVINO on the CPU; its floats are FP32, and it is asked for low latency."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
         try:
             import openvino  # noqa: PLC0415 - not a dependency of onnxq
         except ImportError as error:
             raise AbsentError("OpenVINO is not installed: pip install openvino") from error
         self.api, self.core = openvino, openvino.Core()
+        self.setup = OPENVINO_SETUP | {"INFERENCE_NUM_THREADS": str(threads)}
         self.title = f"OpenVINO {openvino.__version__.partition('-')[0]}"
 
     def open(self, model: Path, feed: Feed) -> Opened:
         network = self.core.read_model(model)
         network.reshape({name: list(array.shape) for name, array in feed.items()})
-        compiled = self.core.compile_model(network, "CPU", OPENVINO_SETUP)
+        compiled = self.core.compile_model(network, "CPU", self.setup)
         request = compiled.create_infer_request()
         for name, array in feed.items():
             request.set_tensor(name, self.api.Tensor(np.ascontiguousarray(array)))
@@ -77,17 +72,17 @@ class OpenVino:
 class OnnxRuntime:
     """ONNX Runtime on the CPU with all graph optimizations, its free dimensions set to the inputs'."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
         import onnxruntime  # noqa: PLC0415 - only in the process that measures it
 
-        self.api = onnxruntime
+        self.api, self.threads = onnxruntime, threads
         self.title = f"ONNX Runtime {onnxruntime.__version__}"
 
     def open(self, model: Path, feed: Feed) -> Opened:
         import onnx  # noqa: PLC0415 - OpenVINO and TensorRT read files themselves
 
         options = self.api.SessionOptions()
-        options.intra_op_num_threads = THREADS
+        options.intra_op_num_threads = self.threads
         options.log_severity_level = 3
         for dim, size in free_dims(onnx.load(model).graph, feed).items():
             options.add_free_dimension_override_by_name(dim, size)
@@ -102,7 +97,7 @@ class OnnxRuntime:
 class TensorRt:
     """NVIDIA TensorRT on the first GPU, strongly typed; inputs and outputs stay in its memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:  # noqa: ARG002 - a GPU has its own
         try:
             import tensorrt  # noqa: PLC0415 - not a dependency of onnxq
             from cuda.bindings import runtime  # noqa: PLC0415 - the same
@@ -160,7 +155,7 @@ class TensorRt:
         return values[0] if values else None
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {"openvino": OpenVino, "onnxruntime": OnnxRuntime, "tensorrt": TensorRt}
+ENGINES: dict[str, Callable[[int], Engine]] = {"openvino": OpenVino, "onnxruntime": OnnxRuntime, "tensorrt": TensorRt}
 
 OPENVINO_COMPUTES = frozenset({"Convolution", "Deconvolution", "FullyConnected", "MatMul"})
 OPENVINO_FREE = frozenset({"Const", "Input", "Output", "Reshape"})

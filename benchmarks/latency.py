@@ -27,7 +27,7 @@ import numpy as np
 from bench import UNQUANTIZED, StepError, child, time_once
 from cases import Case, find_cases
 from compare import absolute, processor, version
-from engines import ENGINES, THREADS
+from engines import ENGINES
 from table import line
 from tools import Job, Tool, find_tools
 
@@ -37,6 +37,18 @@ BATCHES = (1, 8)
 TITLES = ("model", "batch", "tool", "median ms", "of FP32", "of rival", "INT8 computes", "left", "allowed")
 RIVALS = {"onnxq-ort": "onnxruntime", "onnxq": "modelopt"}
 """The first letters of a tool -> the family of the one it is measured against."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Turns of each competitor, and the threads that an engine may use on a CPU."""
+
+    rounds: int
+    threads: int
+
+    @property
+    def arguments(self) -> list[str]:
+        return ["--rounds", str(self.rounds), "--threads", str(self.threads)]
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not cases:
         print(f"No model is called {asked.models}. ONNXQ_ZOO names the folder of the zoo's models.", file=sys.stderr)
         return 2
-    report = Report(asked.out, header(tools, asked.rounds))
+    settings = Settings(asked.rounds, asked.threads)
+    report = Report(asked.out, header(tools, settings))
     with tempfile.TemporaryDirectory() as name:
         folder = asked.keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 report.say(f"\n{engine}: skipped. {str(absent).removeprefix('AbsentError: ')}")
                 continue
             for case in cases:
-                for row in measured(engine, case, models[case.name], asked.rounds):
+                for row in measured(engine, case, models[case.name], settings):
                     report.say(line(row.cells))
     return 0
 
@@ -175,7 +188,7 @@ def quantized(case: Case, tools: Sequence[Tool], folder: Path, report: Report) -
         yield tool.name, kept
 
 
-def measured(engine: str, case: Case, models: Mapping[str, Path], rounds: int) -> Iterator[Row]:
+def measured(engine: str, case: Case, models: Mapping[str, Path], settings: Settings) -> Iterator[Row]:
     """Rows of all batches; a batch that the model does not take is one line without figures."""
     for batch in BATCHES:
         if batch > 1 and case.has_fixed_batch:
@@ -186,7 +199,7 @@ def measured(engine: str, case: Case, models: Mapping[str, Path], rounds: int) -
             np.savez(Path(name, "feed.npz"), **inputs)
             named = [f"{tool}={model}" for tool, model in models.items()]
             try:
-                answer = child("race.py", engine, f"{name}/feed.npz", "--rounds", str(rounds), *named)
+                answer = child("race.py", engine, f"{name}/feed.npz", *settings.arguments, *named)
             except StepError as failure:
                 yield Row(engine, case.name, batch, "-", left=f"fails: {failure}")
                 continue
@@ -229,15 +242,15 @@ def told(value: Ratio | None) -> str:
     return "-" if value is None else str(value)
 
 
-def header(tools: Sequence[Tool], rounds: int) -> str:
+def header(tools: Sequence[Tool], settings: Settings) -> str:
     """What was run, where and when, and how to read the columns."""
     versions = ", ".join(dict.fromkeys(f"{tool.package} {version(tool.python, tool.package)}" for tool in tools))
     return f"""# Latency
 
-{datetime.date.today()}, {processor()}, {os.cpu_count()} cores, {THREADS} threads, Python {platform.python_version()}.
-{versions}. Load when it began: {os.getloadavg()[0]:.1f}.
+{datetime.date.today()}, {processor()}, {os.cpu_count()} cores, Python {platform.python_version()}. {versions}.
+Threads: {settings.threads}. Load when it began: {os.getloadavg()[0]:.1f}.
 
-- median ms: of {rounds} turns, each a burst of inferences of one batch; competitors take turns in one process
+- median ms: of {settings.rounds} turns, each a burst of inferences of one batch; competitors take turns in one process
 - of FP32, of rival: the median ratio of turns that followed each other, and in brackets its quartiles; the rival is
   ModelOpt for TensorRT's placement (onnxq), onnxruntime's own for onnxruntime's (onnxq-ort)
 - INT8 computes: convolutions and matrix products that read INT8, of all
@@ -255,6 +268,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--engines", default=",".join(ENGINES), metavar="NAMES", help="comma-separated: %(default)s")
     parser.add_argument("--modelopt-python", type=absolute, metavar="PATH", help="the interpreter of nvidia-modelopt")
     parser.add_argument("--rounds", type=int, default=30, metavar="N", help="turns of each competitor: %(default)s")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads on a CPU: %(default)s")
     parser.add_argument("--keep", type=absolute_folder, metavar="FOLDER", help="where models are kept and looked for")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="where to write the tables")
     asked = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
 """Runs models on one engine, taking turns in one process, and prints seconds and kernels as JSON.
 
-`race.py ENGINE FEED.npz --rounds N NAME=MODEL.onnx ...`; without FEED it prints the engine's name, or fails if that is
-absent. One turn is a burst of inferences. Its first third is not counted: it fills caches, while the threads of the
-model that ran before, which still spin, fall asleep.
+`race.py ENGINE FEED.npz --rounds N --threads N NAME=MODEL.onnx ...`; without FEED it prints the engine's name, or fails
+if that is absent. One turn is a burst of inferences. Its first third is not counted: it fills caches, while the threads
+of the model that ran before, which still spin, fall asleep.
 """
 
 from __future__ import annotations
@@ -72,9 +72,10 @@ if __name__ == "__main__":
     parser.add_argument("engine", choices=ENGINES)
     parser.add_argument("feed", type=Path, nargs="?")
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("models", nargs="*", metavar="NAME=MODEL")
     asked = parser.parse_intermixed_args()
-    engine = ENGINES[asked.engine]()
+    engine = ENGINES[asked.engine](asked.threads)
     if asked.feed is None:
         print(engine.title)
     else:

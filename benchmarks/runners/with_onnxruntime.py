@@ -4,7 +4,8 @@
 TensorRT: float biases and Q/DQ pairs on weights; `uint8` is what it quantizes to by itself, for its own CPU kernels:
 minmax, UINT8 activations with zero points. Models are pre-processed first, as that documentation advises:
 https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
-For `uint8` onnx converts models older than opset 13 beforehand, as Q/DQ per channel does not exist there.
+For `uint8` old models are brought up to date beforehand: onnx converts them to opset 13, since Q/DQ per channel does
+not exist below, and weights are no longer listed as inputs, since no BatchNormalization is folded into such.
 """
 
 from pathlib import Path
@@ -34,11 +35,17 @@ class Feeds(CalibrationDataReader):
         return next(self.remaining, None)
 
 
-def convert(path: Path) -> None:
-    """Brings an old model to `PER_CHANNEL_OPSET`, in place."""
+def update(path: Path) -> None:
+    """Brings an old model up to date, in place."""
     model = onnx.load(path)
     if any(opset.domain == "" and opset.version < PER_CHANNEL_OPSET for opset in model.opset_import):
-        onnx.save(onnx.version_converter.convert_version(model, PER_CHANNEL_OPSET), path)
+        model = onnx.version_converter.convert_version(model, PER_CHANNEL_OPSET)
+    weights = {weight.name for weight in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    model.ir_version = max(model.ir_version, 4)  # below, weights must be inputs
+    onnx.save(model, path)
 
 
 if __name__ == "__main__":
@@ -48,7 +55,7 @@ if __name__ == "__main__":
         options |= {"QuantizeBias": False, "AddQDQPairToWeight": True}
     own = task.method == "uint8"
     if own:
-        convert(task.source)
+        update(task.source)
     prepared = task.source.with_suffix(".prepared.onnx")
     quant_pre_process(str(task.source), str(prepared), skip_symbolic_shape=True)
     quantize_static(

@@ -153,27 +153,27 @@ class TestTools:
         graph = onnx.load(models["onnxruntime-uint8"]).graph
         types = {value.data_type for value in graph.initializer if value.name.endswith("zero_point")}
         assert types >= {TensorProto.UINT8, TensorProto.INT8}
-        assert OnnxRuntime().open(models["onnxruntime-uint8"], FEED).kernels.int8 == 12
+        assert OnnxRuntime(1).open(models["onnxruntime-uint8"], FEED).kernels.int8 == 12
 
 
 class TestRace:
     def test_all_run_in_turn_and_a_model_that_is_refused_says_why(self, tmp_path):
         (tmp_path / "broken.onnx").write_bytes(b"no model")
         models = {"a": DIGITS.model, "broken": tmp_path / "broken.onnx", "b": DIGITS.model}
-        told = race(OnnxRuntime(), models, FEED, rounds=3)
+        told = race(OnnxRuntime(1), models, FEED, rounds=3)
         assert list(told) == ["a", "broken", "b"]
         assert [len(told[name]["seconds"]) for name in ("a", "b")] == [3, 3]
         assert "Error parsing" in told["broken"]["refusal"]
 
     def test_openvino_counts_the_convolutions_of_a_float_model(self):
         pytest.importorskip("openvino")
-        told = race(OpenVino(), {"FP32": DIGITS.model}, FEED, rounds=1)
+        told = race(OpenVino(1), {"FP32": DIGITS.model}, FEED, rounds=1)
         assert (told["FP32"]["int8"], told["FP32"]["computes"]) == (0, 12)
 
     def test_openvino_tells_what_is_wrong(self, tmp_path):
         pytest.importorskip("openvino")
         (tmp_path / "broken.onnx").write_bytes(b"no model")
-        assert race(OpenVino(), {"m": tmp_path / "broken.onnx"}, FEED, rounds=1)["m"]["refusal"]
+        assert race(OpenVino(1), {"m": tmp_path / "broken.onnx"}, FEED, rounds=1)["m"]["refusal"]
 
 
 class TestCommand:
@@ -182,7 +182,7 @@ class TestCommand:
         for package in ("openvino", "tensorrt"):
             monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(AbsentError, match=r"is not installed.*pip install"):
-            engine()
+            engine(1)
 
     def test_tables_are_printed_and_written(self, tmp_path, capsys):
         out = tmp_path / "table.md"
