@@ -84,6 +84,7 @@ class OnnxRuntime:
         options = self.api.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # else others' threads spin in our turn
         for dim, size in free_dims(onnx.load(model).graph, feed).items():
             options.add_free_dimension_override_by_name(dim, size)
         with tempfile.TemporaryDirectory() as folder:

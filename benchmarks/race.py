@@ -1,8 +1,7 @@
 """Runs models on one engine, taking turns in one process, and prints seconds and kernels as JSON.
 
 `race.py ENGINE FEED.npz --rounds N --threads N NAME=MODEL.onnx ...`; without FEED it prints the engine's name, or fails
-if that is absent. One turn is a burst of inferences. Its first third is not counted: it fills caches, while the threads
-of the model that ran before, which still spin, fall asleep.
+if that is absent. One turn is a burst of inferences, whose first third is not counted: it fills caches again.
 """
 
 from __future__ import annotations
