@@ -145,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for case in cases:
                 for row in measured(engine, case, models[case.name], settings):
                     report.say(line(row.cells))
+            report.say(f"\nLoad at the end: {os.getloadavg()[0]:.1f}.")
     return 0
 
 
