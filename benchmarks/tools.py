@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runners.task import recipe_of
+
 RUNNERS = Path(__file__).resolve().parent / "runners"
 DEFAULT = ("onnxq", "modelopt-max", "modelopt-entropy", "onnxruntime-minmax")
 
@@ -46,17 +48,15 @@ class Tool:
 
 @dataclass(frozen=True)
 class Onnxq(Tool):
-    """onnxq's own command line; the method is a calibrator, such as "mse" or "percentile-99.9"."""
+    """onnxq's own command line; the method is a target, a calibrator or both: "ort", "mse", "ort-percentile-99.9"."""
 
     def command(self, job: Job) -> list[str]:
         if job.whole_feeds:
             return super().command(job)
         batch = ["--batch-size", str(job.batch_size)] if job.batch_size else []
-        calibrator, _, percentile = self.method.partition("-")
-        method = ["--calibrator", calibrator] if calibrator else []
-        method += ["--percentile", percentile] if percentile else []
+        chosen = [text for option, value in recipe_of(self.method).items() for text in (f"--{option}", value)]
         files = [str(job.source), str(job.target), "--calib", str(job.calib)]
-        return [self.python, "-m", "onnxq", "quantize", *files, "-q", *batch, *method]
+        return [self.python, "-m", "onnxq", "quantize", *files, "-q", *batch, *chosen]
 
 
 PACKAGES = {

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 Feed = dict[str, np.ndarray]
+TARGETS = {"ort": "onnxruntime"}
+"""Short names of onnxq's targets, other than the default one."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,15 @@ def read_feeds(arrays: Feed, batch: int | None) -> Iterator[Feed]:
         yield {
             name: array[start, ...] if batch is None else array[start : start + batch] for name, array in arrays.items()
         }
+
+
+def recipe_of(method: str) -> dict[str, str]:
+    """What a method of onnxq chooses: "ort-percentile-99.9" is a target, a calibrator and a percentile."""
+    first, _, rest = method.partition("-")
+    target = TARGETS.get(first)
+    calibrator, _, percentile = (rest if target else method).partition("-")
+    chosen = {"target": target, "calibrator": calibrator, "percentile": percentile}
+    return {option: value for option, value in chosen.items() if value}
 
 
 def task_from_arguments() -> Task:
