@@ -8,10 +8,10 @@ import traceback
 from collections.abc import Sequence
 
 from onnxq import __version__
-from onnxq.cli import calibrate, merge, plan, quantize
+from onnxq.cli import calibrate, compare, merge, plan, quantize
 from onnxq.errors import OnnxqError
 
-COMMANDS = (quantize, plan, calibrate, merge)
+COMMANDS = (quantize, plan, calibrate, merge, compare)
 
 INTERRUPTED = 130
 """The exit code of a shell command that Ctrl-C ended."""
