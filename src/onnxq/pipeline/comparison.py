@@ -25,6 +25,7 @@ from onnxq.pipeline.pair import FP32, INT8, Pair
 from onnxq.pipeline.sources import BATCH_SIZE, Sources, counted, first
 from onnxq.pipeline.subject import Model, load
 from onnxq.runtimes import polygraphy
+from onnxq.runtimes.onnxruntime import Session
 from onnxq.runtimes.polygraphy import Engine, Record
 from onnxq.runtimes.setup import Setup
 from onnxq.stages.calibrate.passes import explanation, passes
@@ -90,8 +91,9 @@ def _outputs(
     pair: Pair, engine: Path | None, source: Source, execution: Execution, record: Record
 ) -> Mapping[str, Fidelity]:
     """How close the outputs of each model are to those of the FP32 model."""
-    running = pair.sessions(pair.outputs)
-    runs = {**running, ENGINE: Engine(engine, pair.border)} if engine else running
+    runs: dict[str, Session | Engine] = {**pair.sessions(pair.outputs)}
+    if engine:
+        runs[ENGINE] = Engine(engine, pair.border)
     sums = {name: _OutputSums() for name in runs if name != FP32}
     for batch, found in polygraphy.run(runs, _batches(source, execution), execution.observer):
         for name, seen in sums.items():

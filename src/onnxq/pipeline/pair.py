@@ -79,7 +79,7 @@ class Pair:
         found = tuple(value.name for value in types if value.type in _REAL)
         if not found:
             raise ModelError(
-                "The models have no floating-point tensor of the same name, so --layers has nothing to compare."
+                "The models have no floating-point tensor of the same name: --layers has nothing to compare."
             )
         return found
 

@@ -19,11 +19,12 @@ LEFT = ("output", "model", "tensor", "operator", "", "where")
 
 def comparison_table(comparison: Comparison) -> RenderableType:
     """How close the outputs are, and below it, where asked for, the tensors in graph order."""
-    parts = [Text(f"Compared with FP32, on {comparison.samples} samples", style="bold"), _outputs(comparison.models)]
-    if comparison.layers:
-        parts += [Text("Tensors that both models have, in graph order", style="bold"), _layers(comparison)]
-        parts.append(Text(_explained(comparison), style="dim"))
-    return Group(*parts)
+    heading = Text(f"Compared with FP32, on {comparison.samples} samples", style="bold")
+    if not comparison.layers:
+        return Group(heading, _outputs(comparison.models))
+    inner = Text("Tensors that both models have, in graph order", style="bold")
+    explained = Text(_explained(comparison), style="dim")
+    return Group(heading, _outputs(comparison.models), inner, _layers(comparison), explained)
 
 
 def _outputs(models: Mapping[str, Fidelity]) -> Table:
