@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from onnxq.core.graph import GraphView
+from onnxq.core.graph import GraphView, Node
 from onnxq.core.report import Fidelity
 
 CEILING = 20 * math.log10(2**8)
 """Decibels that 8 bits reach at most, where values spread evenly over them. A closer tensor counts as this close."""
+
+WITH_BODIES = frozenset({"If", "Loop", "Scan"})
 
 MARKED, LEAST = 5, 3.0
 """So many drops are marked, if they are as large: with 3 dB, the error doubles."""
@@ -78,7 +80,7 @@ def common_tensors(original: GraphView, quantized: GraphView) -> tuple[str, ...]
     varies = set(original.inputs)
     found = []
     for node in original.nodes:
-        if varies.isdisjoint(node.inputs):
+        if varies.isdisjoint(_read(original, node)):
             continue  # constants, and what is computed from them
         varies.update(filter(None, node.outputs))
         found += [tensor for tensor in node.outputs if tensor in both]
@@ -95,7 +97,7 @@ def layers_of(original: GraphView, found: Fidelity) -> tuple[Layer, ...]:
     layers = []
     level: dict[str, float] = {}
     for node in original.nodes:
-        before = min((level.get(tensor, math.inf) for tensor in node.inputs), default=math.inf)
+        before = min((level.get(tensor, math.inf) for tensor in _read(original, node)), default=math.inf)
         for tensor in filter(None, node.outputs):
             figures = found.figures.get(tensor, {})
             sqnr = figures.get("sqnr", before)
@@ -105,3 +107,8 @@ def layers_of(original: GraphView, found: Fidelity) -> tuple[Layer, ...]:
             elif figures:
                 layers.append(Layer(tensor, node.name, node.op, figures, before))
     return tuple(layers)
+
+
+def _read(view: GraphView, node: Node) -> tuple[str, ...]:
+    """What `node` is computed from; to one with bodies belongs what any body of the graph reads."""
+    return (*node.inputs, *view.captured) if node.op in WITH_BODIES else node.inputs

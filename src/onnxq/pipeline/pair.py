@@ -62,8 +62,8 @@ class Pair:
         for name, spec in wanted.items():
             if not _fits(spec, got[name]):
                 raise ModelError(
-                    f"The models are not two forms of one: the input '{name}' is {_readable(spec)} in the {FP32} model, "
-                    f"but {_readable(got[name])} in the {INT8} model."
+                    f"The models are not two forms of one: the input '{name}' is {_readable(spec)} in the {FP32} "
+                    f"model, but {_readable(got[name])} in the {INT8} model."
                 )
         _check_names("output", *([value.name for value in model.graph.output] for model in (self.fp32, self.int8)))
 

@@ -42,7 +42,7 @@ def _outputs(models: Mapping[str, Fidelity]) -> Table:
 
 
 def _layers(comparison: Comparison) -> Table:
-    marks = {layer.tensor: f"< drop {rank}" for rank, layer in enumerate(comparison.marked, 1)}
+    marks = {layer.tensor: f"← {rank}" for rank, layer in enumerate(comparison.marked, 1)}
     table = _table("tensor", "operator", "SQNR", "drop", "", "cosine", "max error", "mean error")
     for layer in comparison.layers:
         if layer.uncompared:
