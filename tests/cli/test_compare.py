@@ -159,7 +159,7 @@ class TestRefusals:
         onnx.save(model, desk / "other.onnx")
         desk.refused(
             ["compare", "model.onnx", "other.onnx", "--data", "eval.npz"],
-            r"the input 'image' is float32 \(any, 1, 8, 8\) in the FP32 model, but float32 \(any, 1, 16, 8\) in the INT8",
+            r"the input 'image' is float32 \(any, 1, 8, 8\) in the FP32 model, but float32 \(any, 1, 16, 8\) in",
         )
 
     @pytest.mark.parametrize(

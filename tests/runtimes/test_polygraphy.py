@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.machinery
 import re
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -19,7 +20,7 @@ from polygraphy.logger import G_LOGGER
 
 from onnxq.core.batch import Batch
 from onnxq.core.observer import Silent
-from onnxq.errors import ModelError, RuntimeFailure
+from onnxq.errors import ModelError, OutputError, RuntimeFailure
 from onnxq.runtimes.onnxruntime import Session
 from onnxq.runtimes.polygraphy import Engine, Record, check_package, run
 
@@ -105,6 +106,12 @@ class TestRecord:
             "FP32": [[[i, 0.0]] for i in range(3)],
             "INT8": [[[-i, i]] for i in range(3)],
         }
+
+    def test_a_file_that_cannot_be_written_is_one_sentence(self):
+        with pytest.raises(
+            OutputError, match=r"^The output '/dev/full/in\.json' cannot be written: Not a directory\.$"
+        ):
+            Record(inputs=True).save_inputs(Path("/dev/full/in.json"))
 
     def test_what_was_not_asked_for_is_not_kept(self, tmp_path):
         record = Record(inputs=True)

@@ -16,7 +16,7 @@ from typing import Any
 from onnxq import files
 from onnxq.core.batch import Batch, Tensors
 from onnxq.core.observer import Observer
-from onnxq.errors import ModelError, RuntimeFailure
+from onnxq.errors import ModelError, OutputError, RuntimeFailure
 from onnxq.runtimes.onnxruntime import Session
 
 Outputs = Mapping[str, Tensors]
@@ -93,15 +93,23 @@ class Record:
             self._outputs.setdefault(model, []).append({name: array.copy() for name, array in found.items()})
 
     def save_inputs(self, path: Path) -> None:
-        """Writes what ``polygraphy run --load-inputs`` reads."""
-        files.write(path, _load_package("polygraphy.json").to_json(self._inputs).encode())
+        """Writes what ``polygraphy run --load-inputs`` reads.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        _write(path, _load_package("polygraphy.json").to_json(self._inputs))
 
     def save_outputs(self, path: Path) -> None:
-        """Writes what ``polygraphy run --load-outputs`` reads: one run for each model."""
+        """Writes what ``polygraphy run --load-outputs`` reads: one run for each model.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
         results = _load_package("polygraphy.comparator").RunResults()
         for model, found in self._outputs.items():
             results.add(found, runner_name=model)
-        files.write(path, results.to_json().encode())
+        _write(path, results.to_json())
 
 
 class _SessionOfPolygraphy:
@@ -151,6 +159,13 @@ def _engine(model: Engine, content: bytes) -> Any:
             f"'{other[0]}'."
         )
     return engine
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        files.write(path, text.encode())
+    except OSError as cause:
+        raise OutputError(f"The output '{path}' cannot be written: {cause.strerror}.") from cause
 
 
 def _load_package(name: str) -> Any:
