@@ -72,7 +72,7 @@ def add_execution(command: argparse.ArgumentParser) -> None:
     group.add_argument("--batch-size", type=int, metavar="N", help="samples per inference; default: up to 32")
     group.add_argument(
         "--max-memory",
-        type=_bytes,
+        type=size,
         metavar="SIZE",
         help="what tensors fetched from the model may take at a time, such as 256MB; more are taken in several passes; "
         "default: an eighth of the machine's memory, at most 256MiB",
@@ -157,11 +157,16 @@ def inputs_of(options: argparse.Namespace, names: Sequence[str]) -> tuple[Path, 
     return tuple(script_path(str(path)) for path in given if path is not None)
 
 
-def _bytes(text: str) -> int:
+def size(text: str) -> int:
+    """Bytes, from text such as 256MB.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?)b?", text.strip().lower())
-    if not found or found[2] not in UNITS or not (size := int(float(found[1]) * UNITS[found[2]])):
+    if not found or found[2] not in UNITS or not (count := int(float(found[1]) * UNITS[found[2]])):
         raise argparse.ArgumentTypeError(f"'{text}' is no size. Give one such as 256MB or 1.5GiB.")
-    return size
+    return count
 
 
 def _pair(text: str) -> tuple[str, str]:

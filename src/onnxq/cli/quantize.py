@@ -16,6 +16,7 @@ from onnxq.core.samples import Samples
 from onnxq.core.statistics import Statistics
 from onnxq.errors import RecipeError
 from onnxq.pipeline import load_calibration_cache, load_statistics, quantize
+from onnxq.pipeline.building import check_kernels
 from onnxq.reports.json import report_json
 from onnxq.reports.text import summary
 
@@ -55,6 +56,11 @@ def add_command(commands: Any) -> None:
         help="whether inputs and outputs have the type of the rest",
     )
     how.add_argument("--no-int8", action="store_true", help="quantize nothing: only convert to the type of --rest")
+    how.add_argument(
+        "--check",
+        action="store_true",
+        help="compile with TensorRT for RTX, and write nothing if a planned INT8 layer does not become one",
+    )
     shared.add_execution(command)
     shared.add_talk(command, "the report", "name every node that stays in float, and the slowest tensors")
     command.set_defaults(run=run)
@@ -87,6 +93,9 @@ def run(options: argparse.Namespace) -> None:
             evaluation=shared.samples(options, options.eval),
             execution=shared.execution(options, bar),
         )
+        if options.check:
+            bar.begin("check")
+            check_kernels(result.model, result.plan)
         bar.begin("write")
         onnx_io.save(result.model, options.output)
     if options.json:

@@ -28,6 +28,11 @@ class Profile:
         if not ordered:
             raise RecipeError(f"The shapes {self.low}, {self.best}, {self.high} must grow from smallest to largest.")
 
+    @property
+    def fixed(self) -> Profile:
+        """The best shape alone."""
+        return Profile(self.best, self.best, self.best)
+
     @staticmethod
     def from_text(text: str) -> tuple[str, Profile]:
         """The input and profile of ``input:1x3x32x32:8x3x32x32:32x3x32x32``, or of ``input:8x3x32x32`` alone.
@@ -55,6 +60,7 @@ class BuildOptions:
         backend: "tensorrt" or "tensorrt-rtx"; what is there if None.
         compute_capabilities: GPUs to build for, such as "8.9"; the one in this machine if empty.
         profiles: by input.
+        fixed: whether each input gets its best shape alone: layers then have exact sizes.
         timing_cache: what earlier builds have measured; empty for nothing.
         workspace: bytes of GPU memory that a kernel may use; the builder's own limit if None.
         version_compatible: whether later versions of TensorRT must run the engine.
@@ -65,6 +71,7 @@ class BuildOptions:
     backend: str | None = None
     compute_capabilities: Sequence[str] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    fixed: bool = False
     timing_cache: bytes | None = None
     workspace: int | None = None
     version_compatible: bool = False

@@ -34,8 +34,8 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """Bytes; a type that is not in `BYTES` counts one byte per element."""
-        return math.prod(self.dims) * BYTES.get(self.dtype, 1)
+        """Bytes, free dimensions (-1) counted once; a type that is not in `BYTES` counts one byte per element."""
+        return math.prod(abs(dim) for dim in self.dims) * BYTES.get(self.dtype, 1)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a metric is: sums that add up over batches, and the figure they give."""
+"""What a metric is: sums that are merged over batches, and the figure they give."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class Metric:
     Attributes:
         name: as recipes spell it.
         unit: of the figure, for people.
-        sums: (reference, candidate, labels) -> additive sums of one batch. The outputs have the same shape, with
+        sums: (reference, candidate, labels) -> sums of one batch. The outputs have the same shape, with
             samples on the first axis; labels are (samples,) class numbers, or None.
         figure: the sums of all batches -> the figure.
         labelled: whether it needs labels.
+        merge: the sums of two batches -> those of both; they are added unless there is another way.
     """
 
     name: str
@@ -32,3 +33,4 @@ class Metric:
     sums: Callable[[Floats, Floats, NDArray[Any] | None], Sums]
     figure: Callable[[Sums], float]
     labelled: bool = False
+    merge: Callable[[Sums, Sums], Sums] = np.add

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 
+from onnxq.core.comparison import Comparison
 from onnxq.core.report import Report
 from onnxq.core.statistics import Statistics
 
 
-def report_json(report: Report) -> str:
+def report_json(report: Report | Comparison) -> str:
     """The report, indented."""
     return json.dumps(_finite(report.to_json()), indent=2)
 

@@ -72,6 +72,11 @@ class Session:
             **dict(zip(self._computed, values, strict=True)),
         }
 
+    @property
+    def loaded(self) -> ort.InferenceSession:
+        """ONNX Runtime's own session."""
+        return self._session
+
 
 def run(model: onnx.ModelProto, feeds: Tensors, setup: Setup = Setup()) -> Tensors:
     """The outputs of `model` for one set of feeds; nothing of it stays in memory.

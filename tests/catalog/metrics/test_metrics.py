@@ -1,4 +1,4 @@
-"""Metrics: exact figures, sums that add up over batches, and their edges."""
+"""Metrics: exact figures, sums that are merged over batches, and their edges."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 from onnxq.catalog.metrics import METRICS
 from onnxq.catalog.metrics.agreement import AGREEMENT
 from onnxq.catalog.metrics.cosine import COSINE
+from onnxq.catalog.metrics.max_error import MAX_ERROR
+from onnxq.catalog.metrics.mean_error import MEAN_ERROR
 from onnxq.catalog.metrics.sqnr import SQNR
 from onnxq.catalog.metrics.top1 import TOP1
 
@@ -22,10 +24,11 @@ def figure(metric, reference, candidate, labels=None):
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_sums_of_batches_add_up_to_the_sums_of_all(metric, cut):
+def test_merged_sums_of_batches_are_the_sums_of_all(metric, cut):
     rng = np.random.default_rng(0)
     a, b = (rng.integers(-50, 50, (4, 3, 2)).astype(np.float32) for _ in range(2))
-    parts = metric.sums(a[:cut], b[:cut], LABELS[:cut]) + metric.sums(a[cut:], b[cut:], LABELS[cut:])
+    first, second = metric.sums(a[:cut], b[:cut], LABELS[:cut]), metric.sums(a[cut:], b[cut:], LABELS[cut:])
+    parts = metric.merge(first, second)
     np.testing.assert_array_equal(parts, metric.sums(a, b, LABELS))
     assert math.isfinite(metric.figure(parts))
 
@@ -67,6 +70,20 @@ def test_sqnr_sums_in_float64():
 )
 def test_cosine_of_the_angle_between_the_outputs(reference, candidate, cosine):
     assert figure(COSINE, reference, candidate) == cosine
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "largest", "mean"),
+    [
+        ([[3, 4]], [[3, 4]], 0.0, 0.0),
+        ([[3, 4]], [[2, 7]], 3.0, 2.0),
+        ([[1e30, 0]], [[-1e30, 0]], 2 * float(np.float32(1e30)), float(np.float32(1e30))),
+        (np.zeros((0, 2)), np.zeros((0, 2)), 0.0, 0.0),
+    ],
+)
+def test_absolute_errors(reference, candidate, largest, mean):
+    assert figure(MAX_ERROR, reference, candidate) == largest
+    assert figure(MEAN_ERROR, reference, candidate) == mean
 
 
 def test_top1_counts_labels_and_agreement_counts_the_classes_of_fp32():

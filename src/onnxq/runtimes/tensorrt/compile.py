@@ -68,7 +68,7 @@ def build(model: bytes | Path, options: BuildOptions, observer: Observer | None 
     network = network_of(backend, builder, log, model)
     config = builder.create_builder_config()
     where = _configure(backend, config, options)
-    config.add_optimization_profile(profile_of(builder, network, options.profiles))
+    config.add_optimization_profile(profile_of(builder, network, options.profiles, options.fixed))
     if options.timing_cache is not None:
         _set_timing_cache(backend, config, options.timing_cache)
     monitor = monitor_of(trt, observer or Silent())
@@ -102,7 +102,7 @@ def compile_ahead_of_time(
     """
     content = model if isinstance(model, bytes) else model.SerializeToString()
     profiles = {name: Profile(shape, shape, shape) for name, shape in (shapes or {}).items()}
-    engine = build(content, BuildOptions("tensorrt-rtx", (compute_capability,), profiles))
+    engine = build(content, BuildOptions("tensorrt-rtx", (compute_capability,), profiles, fixed=True))
     return LayerPlan(engine.layers, operators_from_model(model))
 
 

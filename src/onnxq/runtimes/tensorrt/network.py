@@ -54,7 +54,7 @@ def _refusal(error: Any) -> str:
     return where + reason.replace("\n", " ")  # what is cut off says only the name again, and that no GPU is there
 
 
-def profile_of(builder: Any, network: Any, profiles: Mapping[str, Profile]) -> Any:
+def profile_of(builder: Any, network: Any, profiles: Mapping[str, Profile], fixed: bool) -> Any:
     """The optimization profile: what was asked for, else any batch up to `LARGEST_BATCH`, chosen for `FREE_DIM`.
 
     Raises:
@@ -77,6 +77,7 @@ def profile_of(builder: Any, network: Any, profiles: Mapping[str, Profile]) -> A
     for name, tensor in inputs.items():
         if -1 in tuple(tensor.shape):
             chosen = profiles.get(name) or _default(tuple(tensor.shape))
+            chosen = chosen.fixed if fixed else chosen
             result.set_shape(name, chosen.low, chosen.best, chosen.high)
     return result
 

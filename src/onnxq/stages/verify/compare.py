@@ -80,29 +80,53 @@ def fidelity(original: Run, quantized: Run, batches: Iterable[Batch], metrics: I
     Raises:
         DataError: there are no batches.
     """
-    metrics = tuple(metrics)
-    sums, baselines = _Table(), _Table()
-    uncompared: dict[str, str] = {}
-    samples = 0
+    seen = FidelitySums(metrics)
     for batch in batches:
-        before, after = original(batch.feeds), quantized(batch.feeds)
-        samples += batch.samples
+        seen.add(batch, original(batch.feeds), quantized(batch.feeds))
+    return seen.fidelity()
+
+
+class FidelitySums:
+    """A Fidelity in the making.
+
+    Args:
+        metrics: what to compute.
+    """
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = tuple(metrics)
+        self._sums, self._baselines = _Table(), _Table()
+        self._uncompared: dict[str, str] = {}
+        self._samples = 0
+
+    def add(self, batch: Batch, before: Tensors, after: Tensors) -> None:
+        """Counts one batch: what the FP32 model made of it, and what the other one did."""
+        self._samples += batch.samples
         for name, raw in before.items():
-            if name not in uncompared and (reason := _incomparable(raw, after[name])):
-                uncompared[name] = reason
-            if name in uncompared:
-                continue
-            reference, candidate = batch.unpadded(raw), batch.unpadded(after[name])
-            labels = batch.labels if _classifies(reference, batch) else None
-            for metric in metrics:
-                if not metric.labelled:
-                    sums.add(name, metric, metric.sums(reference, candidate, None))
-                elif labels is not None:
-                    sums.add(name, metric, metric.sums(reference, candidate, labels))
-                    baselines.add(name, metric, metric.sums(reference, reference, labels))
-    if samples == 0:
-        raise DataError("There are no samples to compare the models on.")
-    return Fidelity(samples, sums.figures(uncompared), baselines.figures(uncompared), uncompared)
+            if name not in self._uncompared and (reason := _incomparable(raw, after[name])):
+                self._uncompared[name] = reason
+            if name not in self._uncompared:
+                self._compare(name, batch, batch.unpadded(raw), batch.unpadded(after[name]))
+
+    def fidelity(self) -> Fidelity:
+        """The figures of all batches.
+
+        Raises:
+            DataError: there were none.
+        """
+        if self._samples == 0:
+            raise DataError("There are no samples to compare the models on.")
+        without = dict(self._uncompared)
+        return Fidelity(self._samples, self._sums.figures(without), self._baselines.figures(without), without)
+
+    def _compare(self, name: str, batch: Batch, reference: Array, candidate: Array) -> None:
+        labels = batch.labels if _classifies(reference, batch) else None
+        for metric in self._metrics:
+            if not metric.labelled:
+                self._sums.add(name, metric, metric.sums(reference, candidate, None))
+            elif labels is not None:
+                self._sums.add(name, metric, metric.sums(reference, candidate, labels))
+                self._baselines.add(name, metric, metric.sums(reference, reference, labels))
 
 
 class _Table:
@@ -113,7 +137,7 @@ class _Table:
 
     def add(self, output: str, metric: Metric, sums: Sums) -> None:
         row = self._sums.setdefault(output, {})
-        row[metric.name] = metric, sums + row[metric.name][1] if metric.name in row else sums
+        row[metric.name] = metric, metric.merge(sums, row[metric.name][1]) if metric.name in row else sums
 
     def figures(self, without: Container[str]) -> dict[str, dict[str, float]]:
         return {

@@ -1,0 +1,113 @@
+"""`onnxq build`: an ONNX model in, a TensorRT engine out."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from onnxq import files
+from onnxq.cli import options as shared
+from onnxq.cli.output import NARROW, WIDE, console
+from onnxq.cli.progress import Bar
+from onnxq.core.build_options import BuildOptions, Profile
+from onnxq.core.layer_plan import LayerPlan
+from onnxq.errors import OutputError
+from onnxq.onnx_io import load
+from onnxq.pipeline.building import built
+from onnxq.reports.layers import layers_json, layers_table, verdict
+from onnxq.runtimes.tensorrt import PACKAGES, operators_from_model
+
+EXAMPLE = "example: onnxq build model.int8.onnx model.engine --shapes image:1x3x32x32:8x3x32x32:32x3x32x32"
+
+
+def add_command(commands: Any) -> None:
+    """Adds the command and its options."""
+    text = "build a TensorRT engine"
+    command = commands.add_parser("build", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+    command.add_argument("model", metavar="MODEL", help="an ONNX model, usually with Q/DQ; it is only read")
+    command.add_argument("output", metavar="ENGINE", type=Path, help="where the engine goes")
+    add_builder(command)
+    how = command.add_argument_group("engine")
+    how.add_argument("--timing-cache", type=Path, metavar="FILE", help="what earlier builds have measured; it is kept")
+    how.add_argument("--workspace", type=shared.size, metavar="SIZE", help="GPU memory that a kernel may use, as 1GiB")
+    how.add_argument("--version-compatible", action="store_true", help="later versions of TensorRT must run it too")
+    how.add_argument("--hardware-compatible", action="store_true", help="other GPUs, from Ampere on, must run it too")
+    how.add_argument("--calib", metavar="DATA", help="samples, whose shapes the engine must take")
+    how.add_argument("--preprocess", nargs="+", action="extend", default=[], metavar="HOW", help=shared.PREPROCESS_HELP)
+    shared.add_talk(command, "the layers", "show every layer")
+    shared.add_debug(command)
+    command.set_defaults(run=run)
+
+
+def add_builder(command: argparse.ArgumentParser) -> None:
+    """Who builds, for what."""
+    group = command.add_argument_group("builder")
+    group.add_argument("--backend", metavar="NAME", help=f"{' or '.join(PACKAGES)}; default: what is installed")
+    group.add_argument(
+        "--compute-capability",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="X.Y",
+        help="GPUs to build for, with TensorRT for RTX; default: 8.9",
+    )
+    group.add_argument(
+        "--shapes",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="INPUT:MIN:OPT:MAX",
+        help="shapes of an input with free dimensions, or INPUT:SHAPE; default: batches of 1 to 32, best at 8",
+    )
+    group.add_argument("--plugins", nargs="+", action="extend", default=[], type=Path, metavar="FILE.so")
+
+
+def builder_options(options: argparse.Namespace) -> BuildOptions:
+    """What the options of `add_builder` ask for."""
+    return BuildOptions(
+        backend=options.backend,
+        compute_capabilities=tuple(options.compute_capability),
+        profiles=dict(Profile.from_text(text) for text in options.shapes),
+        plugins=tuple(options.plugins),
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Builds and writes an engine."""
+    for given in shared.inputs_of(options, ("model", "calib")):
+        files.check_output(given, options.output)
+    how = replace(
+        builder_options(options),
+        timing_cache=_timing_cache(options.timing_cache),
+        workspace=options.workspace,
+        version_compatible=options.version_compatible,
+        hardware_compatible=options.hardware_compatible,
+    )
+    with Bar(options.quiet or options.json, options.verbose) as bar:
+        bar.begin("build")
+        engine = built(Path(options.model), how, shared.samples(options, options.calib), bar)
+        bar.begin("write")
+        files.write(options.output, engine.content)
+        if options.timing_cache:
+            files.write(options.timing_cache, engine.timing_cache)
+    plan = LayerPlan(engine.layers, operators_from_model(load(Path(options.model))))
+    if options.json:
+        print(layers_json(plan), end="")
+    elif not options.quiet:
+        out = console(WIDE if options.verbose else NARROW)
+        if options.verbose:
+            out.print(layers_table(plan, True))
+        out.print(f"{engine.title}: {len(engine.content) / 1e6:.1f} MB in '{options.output}'.")
+        if plan.layers and not options.verbose:
+            out.print(verdict(plan))
+
+
+def _timing_cache(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return path.read_bytes() if path.exists() else b""
+    except OSError as cause:
+        raise OutputError(f"The timing cache '{path}' cannot be read: {cause.strerror}.") from cause
