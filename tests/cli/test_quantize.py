@@ -172,7 +172,7 @@ def test_the_summary_says_what_was_done_and_how_well_on_which_data(desk):
         "top-1 FP32",
         "top-1 INT8",
         "Not quantized",
-        "The rest is FP16, with 1 casts; nothing has to stay in FP32",
+        "The rest is FP16, with 1 cast; nothing has to stay in FP32",
         "dB",
     ):
         assert wanted in out

@@ -22,6 +22,7 @@ from onnxq.core.tap import Tap
 from onnxq.pipeline.measurement import limits
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.pair import FP32, INT8, Pair
+from onnxq.pipeline.product import judged
 from onnxq.pipeline.sources import BATCH_SIZE, Sources, counted, first
 from onnxq.pipeline.subject import Model, load
 from onnxq.runtimes import polygraphy
@@ -71,7 +72,7 @@ def compare(
     """
     clock = Clock(execution.observer)
     with clock.stage("load"):
-        pair = Pair(load(models.fp32), load(models.int8), Setup.of(execution))
+        pair = Pair(load(models.fp32), judged(load(models.int8)), Setup.of(execution))
         pair.check()
         polygraphy.check_package()
         sources = Sources.of(pair.fp32, Order(data, Recipe(), execution))

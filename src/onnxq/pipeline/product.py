@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import onnx
+from onnx.shape_inference import InferenceError, infer_shapes
 
+from onnxq import onnx_io
+from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.floats.fp32 import FP32
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
@@ -15,7 +18,7 @@ from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
 from onnxq.pipeline.subject import FORMATS_BY_NAME, Subject
 from onnxq.stages.lower import lower
-from onnxq.stages.rewrite import emulated, lowered, rewrite
+from onnxq.stages.rewrite import Lowered, emulated, lowered, rewrite
 
 
 @dataclass(frozen=True)
@@ -55,3 +58,17 @@ def produce(subject: Subject, plan: Plan, scales: Scales, statistics: Statistics
     rest = lower(subject.view, statistics, subject.low, sites, recipe.low_io, subject.opset)
     short = lowered(written, rest)
     return Product(short.model, emulated(short, subject.low), rest)
+
+
+def judged(model: onnx.ModelProto) -> onnx.ModelProto:
+    """What a written model computes, for runtimes without kernels for its types too: itself, if all is FP32."""
+    try:
+        types = onnx_io.view(infer_shapes(model)).dtype
+    except (InferenceError, ValueError):  # too large, or wrong: it is run as it is
+        return model
+    tensors = {*(name for node in model.graph.node for name in node.output), *(t.name for t in model.graph.initializer)}
+    tensors |= {value.name for value in model.graph.input}
+    for low in (low for low in FLOATS if low != FP32):
+        if found := frozenset(tensor for tensor in tensors if types(tensor) == low.numpy):
+            model = emulated(Lowered(model, found), low)
+    return model

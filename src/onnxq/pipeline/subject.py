@@ -11,6 +11,7 @@ import onnx
 from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.floats import FLOATS
+from onnxq.catalog.floats.fp32 import FP32
 from onnxq.catalog.formats import FORMATS
 from onnxq.catalog.targets import TARGETS
 from onnxq.core.float_type import FloatType
@@ -18,7 +19,7 @@ from onnxq.core.graph import GraphView
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
 from onnxq.core.target import Target
-from onnxq.errors import ModelError
+from onnxq.errors import ModelError, RecipeError
 from onnxq.runtimes import onnxruntime
 from onnxq.stages.plan import check_plan
 from onnxq.stages.plan import plan as make_plan
@@ -70,6 +71,8 @@ def read(given: onnx.ModelProto, recipe: Recipe) -> Subject:
     """
     target = pick(TARGETS, recipe.target, "target")
     low = pick(FLOATS, recipe.rest or target.rest, "type of the rest")
+    if not recipe.int8 and low == FP32:
+        raise RecipeError("Without INT8, and with the rest in FP32, nothing is left to do. Give --rest fp16 or bf16.")
     prepared = prepare(given, onnxruntime.evaluate, max(target.opset, low.opset))
     return Subject(prepared, onnx_io.view(prepared.model), target, low)
 
@@ -82,6 +85,10 @@ def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -
         RecipeError: a selector matches nothing.
         ModelError: nothing can be quantized.
     """
+    if not recipe.int8 and (given is not None or recipe.skip):
+        raise RecipeError(
+            "Without INT8 there is nothing to plan or to skip. Leave out --no-int8, or --plan and --skip."
+        )
     if not recipe.int8:
         return Plan(subject.target.name, subject.view.fingerprint, ())
     if given is None:

@@ -31,7 +31,8 @@ def summary(report: Report, verbose: bool) -> RenderableType:
         parts.append(_prepared(report))
     if report.floored:
         parts.append(_floored(report))
-    parts += [_fidelity(report.fidelity, report.data), Text(_size_and_time(report), style="dim")]
+    low = report.rest.type.upper() if report.rest and not report.quantized else "INT8"
+    parts += [_fidelity(report.fidelity, report.data, low), Text(_size_and_time(report), style="dim")]
     return Group(*parts)
 
 
@@ -102,7 +103,7 @@ def _refused(report: Report, verbose: bool) -> RenderableType:
 
 
 def _rest(rest: RestReport, verbose: bool) -> RenderableType:
-    heading = f"The rest is {rest.type.upper()}, with {rest.casts} casts"
+    heading = f"The rest is {rest.type.upper()}, with {rest.casts} cast{'' if rest.casts == 1 else 's'}"
     if not rest.kept:
         return Text(f"{heading}; nothing has to stay in FP32\n", style="bold")
     return _headed(f"{heading}; in FP32 stay", _reasons(rest.kept, verbose))
@@ -133,12 +134,12 @@ def _floored(report: Report) -> RenderableType:
     return Text(f"Never active, so their scales are floors: {', '.join(names[:SHOWN])}{more}\n", style="yellow")
 
 
-def _fidelity(fidelity: Fidelity | None, data: str) -> RenderableType:
+def _fidelity(fidelity: Fidelity | None, data: str, low: str) -> RenderableType:
     if fidelity is None:
         return Text("Fidelity to FP32 was not measured: give samples with --eval\n", style="yellow")
     where = f"{fidelity.samples} {data} samples" + ("" if data == "evaluation" else "; give others with --eval")
     labelled = any("top1" in row for row in fidelity.figures.values())
-    columns = ("top-1 FP32", "top-1 INT8", "same class") if labelled else ()
+    columns = ("top-1 FP32", f"top-1 {low}", "same class") if labelled else ()
     table = _table("output", "SQNR", "cosine", *columns)
     for output, figures in fidelity.figures.items():
         row = [output, _decibels(figures["sqnr"]), f"{figures['cosine']:.5f}"]

@@ -26,7 +26,7 @@ def emulated(written: Lowered, low: FloatType) -> onnx.ModelProto:
     graph, names, storage = result.graph, Names(names_in(result.graph)), TensorProto.DataType.Value(low.storage)
     replace_all(
         graph.initializer,
-        (_in_fp32(tensor, low) if tensor.name in written.low else tensor for tensor in graph.initializer),
+        (_in_fp32(tensor) if tensor.name in written.low else tensor for tensor in graph.initializer),
     )
     replace_all(graph.node, _rounding(graph, written.low, storage, names))
     for value in (*graph.input, *graph.output):
@@ -36,9 +36,8 @@ def emulated(written: Lowered, low: FloatType) -> onnx.ModelProto:
     return result
 
 
-def _in_fp32(tensor: TensorProto, low: FloatType) -> TensorProto:
-    bits = np.frombuffer(tensor.raw_data, np.uint16).reshape(tuple(tensor.dims))
-    return onnx.numpy_helper.from_array(low.decode(bits), tensor.name)
+def _in_fp32(tensor: TensorProto) -> TensorProto:
+    return onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor).astype(np.float32), tensor.name)
 
 
 def _rounding(graph: onnx.GraphProto, low: frozenset[str], storage: int, names: Names) -> Iterator[onnx.NodeProto]:
