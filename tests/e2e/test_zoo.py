@@ -75,13 +75,9 @@ def preprocess() -> ModuleType:
 def quantized(name: str) -> onnxq.Result:
     path, bar = ZOO / "models" / f"{name}.onnx", BARS[name]
     if name == "silero_vad_16k":  # its inputs have no common sample axis
-        feeds = list(preprocess().feeds(name, "calib", bar.calib))
-        return onnxq.quantize(path, feeds, evaluation=list(preprocess().feeds(name, "eval", bar.eval)))
+        return onnxq.quantize(path, list(preprocess().feeds(name, "calib", bar.calib)), evaluation=held_out(name))
     inputs, _ = preprocess().load(name, "calib", bar.calib)
-    held_out, labels = preprocess().load(name, "eval", bar.eval)
-    if labels is not None:
-        held_out = {**held_out, "label": labels}
-    return onnxq.quantize(path, inputs, evaluation=held_out)
+    return onnxq.quantize(path, inputs, evaluation=held_out(name))
 
 
 def outputs(model: onnx.ModelProto, name: str) -> Iterator[Mapping[str, Any]]:
@@ -126,9 +122,36 @@ class TestZoo:
         assert int8_nodes(plan) >= eligible
         assert len(int8_nodes(plan)) >= wanted
 
+    def test_its_rest_in_fp16_costs_next_to_nothing(self, name: str) -> None:
+        short = quantized(name)
+        long = onnxq.quantize(
+            ZOO / "models" / f"{name}.onnx", short.statistics, onnxq.Recipe(rest="fp32"), evaluation=held_out(name)
+        )
+        figures = (short.report.fidelity.figures, long.report.fidelity.figures)
+        decibels = [np.mean([figure["sqnr"] for figure in of.values()]) for of in figures]
+        assert decibels[0] >= decibels[1] - 0.3
+
+    @pytest.mark.tensorrt
+    def test_no_kernel_multiplies_in_fp32_without_a_reason(self, name: str) -> None:
+        if BARS[name].computes is None:
+            pytest.skip("TensorRT for RTX cannot build the FP32 model either")
+        result = quantized(name)
+        kept = {node for nodes in result.report.rest.kept.values() for node in nodes}
+        for layer in compile_ahead_of_time(result.model).computes:
+            wide = [t for t in (*layer.inputs, *layer.constants) if t.dtype == "Float" and len(t.dims) > 1]
+            assert layer.reads_int8 or not wide or kept.intersection(layer.onnx_nodes), layer
+
 
 def _reads_integers(model: onnx.ModelProto, node: onnx.NodeProto) -> bool:
     """Whether `node` computes shapes rather than activations."""
     types = {v.name: v.type.tensor_type.elem_type for v in (*model.graph.value_info, *model.graph.input)}
     types |= {t.name: t.data_type for t in model.graph.initializer}
     return all(types.get(tensor) == onnx.TensorProto.INT64 for tensor in node.input)
+
+
+def held_out(name: str) -> Any:
+    """The evaluation data."""
+    if name == "silero_vad_16k":
+        return list(preprocess().feeds(name, "eval", BARS[name].eval))
+    inputs, labels = preprocess().load(name, "eval", BARS[name].eval)
+    return inputs if labels is None else {**inputs, "label": labels}

@@ -179,8 +179,10 @@ def no_convolution(scene: Scene, node: Node) -> str | None:
 
 
 def no_pair_yet(scene: Scene, site: Site) -> str | None:
-    """An operand without another INT8 reader would need a pair, and a copy, of its own."""
-    return None if site.tensor in scene.quantized else "nothing else reads this operand as INT8"
+    """An operand without another INT8 reader, of itself or of a copy, would need a pair, and a copy, of its own."""
+    if any(tensor in scene.quantized for tensor in destinations(scene, site.tensor)):
+        return None
+    return "nothing else reads this operand as INT8"
 
 
 def _pointwise_results(scene: Scene, tensor: str, further: frozenset[str] = frozenset()) -> Iterator[str]:

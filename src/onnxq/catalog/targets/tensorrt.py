@@ -156,6 +156,11 @@ TENSORRT = Target(
             source="guide, Q/DQ propagation; TRT#4366; ModelOpt get_concat_eliminated_tensors",
             all_inputs=True,
         ),
+        Tie(
+            "MaxPool",
+            why="what is read in INT8 before and behind it is written once",
+            source="layer plans of TensorRT for RTX 1.7",
+        ),
     ),
     commuting=frozenset(
         "Concat DepthToSpace Expand Flatten Gather GatherElements GatherND Identity MaxPool Reshape ReverseSequence "
