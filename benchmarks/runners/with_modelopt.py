@@ -1,4 +1,4 @@
-"""NVIDIA ModelOpt, INT8, everything else in FP32; `--method` is its calibration method: max or entropy."""
+"""NVIDIA ModelOpt, INT8, everything else in FP16; `--method` is its calibration method: max or entropy."""
 
 from modelopt.onnx.quantization import quantize
 from onnxruntime.quantization.calibrate import CalibrationDataReader
@@ -30,7 +30,7 @@ if __name__ == "__main__":
         quantize_mode="int8",
         calibration_method=task.method,
         calibration_eps=["cpu"],
-        high_precision_dtype="fp32",
+        high_precision_dtype="fp16",
         output_path=str(task.target),
         **data,
     )
