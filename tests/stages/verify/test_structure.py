@@ -76,7 +76,7 @@ def holding(**constants):
     return replace(GOOD, constants={**GOOD.constants, **constants})
 
 
-PAIRED = "Each QuantizeLinear has its DequantizeLinear"
+PAIRED = "Each QuantizeLinear has one DequantizeLinear for each type it is read in"
 ONCE = "A tensor is quantized once"
 SCALED = "Scales are constant, positive and finite"
 ZEROS = "Zero points are as many as scales, and 0 for INT8"
@@ -107,6 +107,11 @@ BROKEN = [
         r"QuantizeLinear 'q' is read by \['DequantizeLinear', 'Cast'\]",
     ),
     (PAIRED, plus(*AGAIN[1:], dq2=("x_q",)), "DequantizeLinear 'dq2' reads 'x_q2', which is no quantized tensor"),
+    (
+        PAIRED,
+        plus(Node("dq2", "DequantizeLinear", ("x_q", "x_scale", "x_zero"), ("x_dq2",))),
+        r"QuantizeLinear 'q' is read by \['DequantizeLinear', 'DequantizeLinear'\]",
+    ),
     (PAIRED, without("q"), "DequantizeLinear 'dq' reads 'x_q', which is no quantized tensor"),
     (ONCE, plus(*AGAIN, join=("t", "x_dq2")), "'x' goes into QuantizeLinear 'q' and QuantizeLinear 'q2'"),
     (SCALED, holding(x_scale=np.float32(0)), "the scale 'x_scale' of QuantizeLinear 'q' is 0.0"),
@@ -136,6 +141,13 @@ BROKEN = [
 
 def test_a_good_model_passes():
     check_structure(Written(GOOD, PLAN, SOURCE))
+
+
+def test_readers_of_two_types_have_a_dequantizer_each():
+    low = Node("dq_low", "DequantizeLinear", ("x_q", "x_scale_fp16", "x_zero"), ("x_dq_low",))
+    view = plus(low, join=("t", "x_dq_low"))
+    scale = np.array(0.1, np.float16)
+    check_structure(Written(replace(view, constants={**view.constants, "x_scale_fp16": scale}), PLAN, SOURCE))
 
 
 def test_a_model_of_which_nothing_is_quantized_passes():
