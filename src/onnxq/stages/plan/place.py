@@ -11,6 +11,7 @@ from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.plan import READ_BACK, Decision, Plan
 from onnxq.core.spec import PerAxis, PerTensor, Spec
 from onnxq.core.target import Condition, OpRule, Residual, Scene, Target, tail
+from onnxq.stages.plan.decoding import DECODES, decoding_nodes
 from onnxq.stages.plan.kernels import kernel_heads
 from onnxq.stages.plan.residuals import residual_joins
 
@@ -26,7 +27,7 @@ def place(view: GraphView, target: Target, skipped: frozenset[str]) -> Plan:
     """
     joins = residual_joins(view, target)
     heads = kernel_heads(view, target, joins)
-    board = _Board(view, target, skipped, heads, joins)
+    board = _Board(view, target, skipped, heads, joins, decoding_nodes(view, target))
     rules = {node.name: rule for node in view.nodes if (rule := target.rule(node))}
     if target.writes_integers:
         _forwards(board, rules)
@@ -74,6 +75,7 @@ class _Board:
     skipped: frozenset[str]
     heads: Mapping[str, str]
     joins: Mapping[str, tuple[int, Residual]]
+    decoding: frozenset[str]
     made: dict[Site, Decision] = field(default_factory=dict)
     decided: set[str] = field(default_factory=set)
     quantized: set[str] = field(default_factory=set)
@@ -207,4 +209,6 @@ def _refusal(board: _Board, node: Node, conditions: Iterable[Condition]) -> str 
 
 
 def _skip(board: _Board, node: Node) -> str | None:
-    return "skipped on request" if node.name in board.skipped else None
+    if node.name in board.skipped:
+        return "skipped on request"
+    return DECODES if node.name in board.decoding else None
