@@ -103,7 +103,7 @@ def run_time_weight(scene: Scene, node: Node) -> str | None:
 
 def no_short_attention(scene: Scene, node: Node) -> str | None:
     """Of the products of two activations, only both of a short attention have an INT8 kernel, and only at once."""
-    scores, products = _attention(scene, node)
+    scores, products = attention(scene, node)
     if scores is None:
         return "both operands are computed at run time, and it is no part of an attention"
     longest = max((size or 0 for size in (scene.view.shapes.get(scores) or ())[-2:]), default=0)
@@ -195,7 +195,7 @@ def _pointwise_results(scene: Scene, tensor: str, further: frozenset[str] = froz
     return _reachable(tensor, onwards)
 
 
-def _attention(scene: Scene, node: Node) -> tuple[str | None, list[Node]]:
+def attention(scene: Scene, node: Node) -> tuple[str | None, list[Node]]:
     """The scores of the attention that the product `node` belongs to, and its products; (None, []) if there is none.
 
     An attention is product -> pointwise operators -> Softmax -> product, with copies anywhere.

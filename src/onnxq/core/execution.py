@@ -19,6 +19,7 @@ class Execution:
         providers: ONNX Runtime's execution providers in order of preference, such as "cuda"; the CPU is always last.
         session_options: ONNX Runtime's session options, by name.
         observer: told of the progress.
+        jobs: batches that are run side by side while variants of a model are measured; None for one per core.
     """
 
     batch_size: int | None = None
@@ -26,11 +27,12 @@ class Execution:
     providers: Sequence[str] = ()
     session_options: Mapping[str, str] = field(default_factory=dict)
     observer: Observer = field(default_factory=Silent)
+    jobs: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.providers, str):
             raise RecipeError(f"providers is a list of names. Got '{self.providers}': write ('{self.providers}',).")
-        for name in ("batch_size", "max_memory"):
+        for name in ("batch_size", "max_memory", "jobs"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
                 raise RecipeError(f"The {name.replace('_', ' ')} must be a whole number above 0. Got {value!r}.")

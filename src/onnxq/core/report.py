@@ -11,6 +11,9 @@ from onnxq.core.names import without_names
 from onnxq.core.plan import Plan
 from onnxq.core.rest import Rest
 
+ALL_OUTPUTS = ""
+"""Stands in place of an output's name for a figure that is of all outputs together."""
+
 
 @dataclass(frozen=True)
 class Fidelity:

@@ -1,8 +1,9 @@
-"""Edge to ONNX: models in and out of files, the read-only view of a model, its hash, the sizes of its tensors."""
+"""Edge to ONNX: models in and out of files, the read-only view of a model, its hash, its tensors' sizes, its parts."""
 
 from onnxq.onnx_io.fingerprint import fingerprint
 from onnxq.onnx_io.model_file import load, save, size
-from onnxq.onnx_io.tensor_sizes import tensor_sizes
+from onnxq.onnx_io.part import Parts
+from onnxq.onnx_io.tensor_sizes import tensor_shapes, tensor_sizes
 from onnxq.onnx_io.view import inputs, view
 
-__all__ = ["fingerprint", "inputs", "load", "save", "size", "tensor_sizes", "view"]
+__all__ = ["Parts", "fingerprint", "inputs", "load", "save", "size", "tensor_shapes", "tensor_sizes", "view"]

@@ -19,14 +19,28 @@ def tensor_sizes(model: onnx.ModelProto, feeds: Tensors) -> Mapping[str, int]:
         model: a prepared one.
         feeds: inputs of the shapes in question.
     """
+    sizes = {name: _bytes(tensor) for name, tensor in _inferred(model, feeds).items()}
+    return {name: size for name, size in sizes.items() if size is not None}
+
+
+def tensor_shapes(model: onnx.ModelProto, feeds: Tensors) -> Mapping[str, tuple[int, ...]]:
+    """Shapes by tensor name, those of the inputs included, as far as shape inference can tell.
+
+    Args:
+        model: a prepared one.
+        feeds: inputs of the shapes in question.
+    """
+    shapes = {name: _shape(tensor) for name, tensor in _inferred(model, feeds).items()}
+    known = {name: shape for name, shape in shapes.items() if shape is not None}
+    return known | {name: array.shape for name, array in feeds.items()}
+
+
+def _inferred(model: onnx.ModelProto, feeds: Tensors) -> Mapping[str, onnx.TypeProto.Tensor]:
     try:
         inferred = onnx.shape_inference.infer_shapes(_skeleton(model, feeds), data_prop=True)
     except (onnx.shape_inference.InferenceError, ValueError):
         return {}
-    sizes = {
-        value.name: _bytes(value.type.tensor_type) for value in (*inferred.graph.value_info, *inferred.graph.output)
-    }
-    return {name: size for name, size in sizes.items() if size is not None}
+    return {value.name: value.type.tensor_type for value in (*inferred.graph.value_info, *inferred.graph.output)}
 
 
 def _skeleton(model: onnx.ModelProto, feeds: Tensors) -> onnx.ModelProto:
@@ -47,8 +61,14 @@ def _skeleton(model: onnx.ModelProto, feeds: Tensors) -> onnx.ModelProto:
     return bare
 
 
-def _bytes(tensor: onnx.TypeProto.Tensor) -> int | None:
+def _shape(tensor: onnx.TypeProto.Tensor) -> tuple[int, ...] | None:
     if not tensor.HasField("shape") or not all(dim.HasField("dim_value") for dim in tensor.shape.dim):
         return None
+    return tuple(dim.dim_value for dim in tensor.shape.dim)
+
+
+def _bytes(tensor: onnx.TypeProto.Tensor) -> int | None:
+    if (shape := _shape(tensor)) is None:
+        return None
     item = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).itemsize
-    return item * int(np.prod([dim.dim_value for dim in tensor.shape.dim], dtype=np.int64))
+    return item * int(np.prod(shape, dtype=np.int64))

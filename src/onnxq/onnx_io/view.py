@@ -83,10 +83,13 @@ def _dtype(element: int) -> str | None:
 
 
 def _captured(graph: onnx.GraphProto) -> Iterator[str]:
+    return (name for node in graph.node for name in read_by_bodies(node))
+
+
+def read_by_bodies(node: onnx.NodeProto) -> Iterator[str]:
     """Names that the bodies of If, Loop and Scan read; their own names may be among them, which does no harm."""
-    for node in graph.node:
-        for attribute in node.attribute:
-            for body in (attribute.g, *attribute.graphs):
-                yield from (name for inner in body.node for name in inner.input)
-                yield from (v.name for v in body.output)
-                yield from _captured(body)
+    for attribute in node.attribute:
+        for body in (attribute.g, *attribute.graphs):
+            yield from (name for inner in body.node for name in inner.input)
+            yield from (v.name for v in body.output)
+            yield from _captured(body)

@@ -13,4 +13,4 @@ def _sums(reference: Floats, candidate: Floats, labels: NDArray[Any] | None) -> 
     return np.array([np.abs(reference.astype(np.float64) - candidate).max(initial=0.0)])
 
 
-MAX_ERROR = Metric("max_error", "", _sums, lambda sums: float(sums[0]), merge=np.maximum)
+MAX_ERROR = Metric("max_error", "", _sums, lambda sums: float(sums[0]), merge=np.maximum, larger_is_better=False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
 from onnxq.core.batch import Array, Batch, Run, Tensors, is_real
-from onnxq.core.metric import Metric, Sums
-from onnxq.core.report import Fidelity
+from onnxq.core.metric import Metric, OwnMetric
+from onnxq.core.report import ALL_OUTPUTS, Fidelity
 from onnxq.errors import DataError, PrepareError
+from onnxq.stages.verify.sums import SumsTable
 
 TOLERANCE = 1e-4
 """The largest difference that preparation may make, relative to the largest value of the output.
@@ -89,24 +90,42 @@ def fidelity(original: Run, quantized: Run, batches: Iterable[Batch], metrics: I
 class FidelitySums:
     """A Fidelity in the making.
 
-    Args:
-        metrics: what to compute.
+    Attributes:
+        samples: how many samples were counted.
     """
 
-    def __init__(self, metrics: Iterable[Metric]) -> None:
-        self._metrics = tuple(metrics)
-        self._sums, self._baselines = _Table(), _Table()
+    def __init__(self, metrics: Iterable[Metric], own: Iterable[OwnMetric] = (), baselines: bool = True) -> None:
+        """Nothing is counted yet.
+
+        Args:
+            metrics: what to compute of each output.
+            own: what to compute of all outputs together.
+            baselines: whether to compute the figures of FP32 itself.
+        """
+        self._metrics, self._own, self._wants_baselines = tuple(metrics), tuple(own), baselines
+        self._sums, self._baselines = SumsTable(), SumsTable()
         self._uncompared: dict[str, str] = {}
-        self._samples = 0
+        self.samples = 0
 
     def add(self, batch: Batch, before: Tensors, after: Tensors) -> None:
         """Counts one batch: what the FP32 model made of it, and what the other one did."""
-        self._samples += batch.samples
+        self.samples += batch.samples
         for name, raw in before.items():
             if name not in self._uncompared and (reason := _incomparable(raw, after[name])):
                 self._uncompared[name] = reason
             if name not in self._uncompared:
                 self._compare(name, batch, batch.unpadded(raw), batch.unpadded(after[name]))
+        for metric in self._own:
+            self._sums.add(ALL_OUTPUTS, metric, metric.sums(batch, before, after))
+            if self._wants_baselines:
+                self._baselines.add(ALL_OUTPUTS, metric, metric.sums(batch, before, before))
+
+    def merge(self, later: FidelitySums) -> None:
+        """Counts what was counted of later batches."""
+        self.samples += later.samples
+        self._uncompared = {**later._uncompared, **self._uncompared}
+        self._sums.merge(later._sums)
+        self._baselines.merge(later._baselines)
 
     def fidelity(self) -> Fidelity:
         """The figures of all batches.
@@ -114,10 +133,10 @@ class FidelitySums:
         Raises:
             DataError: there were none.
         """
-        if self._samples == 0:
+        if self.samples == 0:
             raise DataError("There are no samples to compare the models on.")
         without = dict(self._uncompared)
-        return Fidelity(self._samples, self._sums.figures(without), self._baselines.figures(without), without)
+        return Fidelity(self.samples, self._sums.figures(without), self._baselines.figures(without), without)
 
     def _compare(self, name: str, batch: Batch, reference: Array, candidate: Array) -> None:
         labels = batch.labels if _classifies(reference, batch) else None
@@ -126,25 +145,8 @@ class FidelitySums:
                 self._sums.add(name, metric, metric.sums(reference, candidate, None))
             elif labels is not None:
                 self._sums.add(name, metric, metric.sums(reference, candidate, labels))
-                self._baselines.add(name, metric, metric.sums(reference, reference, labels))
-
-
-class _Table:
-    """Sums by output and metric."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, dict[str, tuple[Metric, Sums]]] = {}
-
-    def add(self, output: str, metric: Metric, sums: Sums) -> None:
-        row = self._sums.setdefault(output, {})
-        row[metric.name] = metric, metric.merge(sums, row[metric.name][1]) if metric.name in row else sums
-
-    def figures(self, without: Container[str]) -> dict[str, dict[str, float]]:
-        return {
-            output: {name: metric.figure(sums) for name, (metric, sums) in row.items()}
-            for output, row in self._sums.items()
-            if output not in without
-        }
+                if self._wants_baselines:
+                    self._baselines.add(name, metric, metric.sums(reference, reference, labels))
 
 
 def _incomparable(reference: object, candidate: object) -> str | None:

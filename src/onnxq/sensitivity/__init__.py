@@ -1,0 +1,6 @@
+"""Plans varied in a loop around the pipeline: what each group of nodes costs in accuracy."""
+
+from onnxq.sensitivity.bench import Bench
+from onnxq.sensitivity.sheet import Scoring, Sheet
+
+__all__ = ["Bench", "Scoring", "Sheet"]
