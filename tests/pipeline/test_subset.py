@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxq.core.batch import InputSpec
 from onnxq.data.arrays import ArraySource
 from onnxq.data.feeds import FeedSource
-from onnxq.pipeline.subset import Subset
+from onnxq.errors import DataError
+from onnxq.pipeline.subset import Subset, canonical
 
 SAMPLES = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 INPUTS = (InputSpec("x", "float32", (None, 3)),)
@@ -65,3 +67,41 @@ def test_feeds_are_remembered_whole():
     for batch in subset.batches():
         batch.feeds["x"][:] = 0  # the caller may use its buffer again
     assert [batch.feeds["x"].shape for batch in subset.remembered().batches()] == [(5, 3)] * 3
+
+
+LABELS = np.arange(40) % 4
+
+
+def canonically(samples, labels, size=7, **limits):
+    limits = {"memory": 10**9} | limits
+    source = canonical(ArraySource({"x": samples}, INPUTS, size, labels), INPUTS, **limits)
+    (batch,) = source.rebatched(100).batches()
+    return batch.feeds["x"], batch.labels
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.randoms(use_true_random=False), st.integers(1, 50))
+def test_canonical_samples_keep_their_labels_in_one_order(order, size):
+    chosen = order.sample(range(40), 40)
+    rows, labels = canonically(SAMPLES[chosen], LABELS[chosen], size)
+    expected_rows, expected_labels = canonically(SAMPLES, LABELS)
+    np.testing.assert_array_equal(rows, expected_rows)
+    np.testing.assert_array_equal(labels, expected_labels)
+    assert all((SAMPLES[label == LABELS] == row).all(axis=1).any() for row, label in zip(rows, labels, strict=True))
+
+
+def test_equal_samples_count_as_often_as_they_are_there():
+    rows, labels = canonically(np.repeat(SAMPLES[:2], 3, axis=0), np.array([0, 1, 1, 2, 2, 2]))
+    assert len(rows) == 6
+    assert sorted(labels) == [0, 1, 1, 2, 2, 2]
+
+
+def test_more_than_fits_into_memory_is_left_out_and_one_is_always_there():
+    assert len(canonically(SAMPLES, LABELS, memory=SAMPLES[:10].nbytes)[0]) == 10
+    assert len(canonically(SAMPLES, LABELS, memory=1)[0]) == 1
+    assert len(canonically(SAMPLES, LABELS, most=4)[0]) == 4
+
+
+def test_no_samples_are_an_error():
+    with pytest.raises(DataError, match=r"There are no samples to measure on\. Give data with at least one"):
+        canonical(FeedSource([], INPUTS), INPUTS, 100)

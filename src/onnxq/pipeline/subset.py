@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from onnxq.core.batch import Batch, InputSpec, Source, Tensors, hashed
 from onnxq.data.arrays import ArraySource
 from onnxq.data.feeds import FeedSource
+from onnxq.errors import DataError
+
+
+def canonical(source: Source, inputs: Sequence[InputSpec], memory: int, most: float = math.inf) -> Source:
+    """The samples in the order of their hashes: what is measured on them cannot depend on how they came.
+
+    Args:
+        source: of the samples.
+        inputs: what they are for.
+        memory: bytes that they may take; of more, those with the smallest hashes are taken.
+        most: how many are taken at the most.
+
+    Raises:
+        DataError: there are none.
+    """
+    found = _Smallest(inputs, most, memory)
+    for batch in source.batches():
+        found.look_at(batch, again=True)
+    return found.source()
 
 
 class Subset:
@@ -26,13 +48,12 @@ class Subset:
             size: how many samples are remembered.
         """
         self._source, self._inputs, self._size = source, inputs, size
-        self._found: dict[str, Tensors] = {}
-        self._are_rows = False
+        self._found = _Smallest(inputs, size)
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """See Source."""
         for batch in self._source.batches(start):
-            self._look_at(batch)
+            self._found.look_at(batch)
             yield batch
 
     def rebatched(self, size: int) -> Subset:
@@ -48,20 +69,56 @@ class Subset:
 
     def remembered(self) -> Source:
         """The samples that were chosen."""
-        feeds = [self._found[digest] for digest in sorted(self._found)[: self._size]]
-        if not self._are_rows:
-            return FeedSource(feeds, self._inputs)
-        joined = {
-            name: np.concatenate([feed[name] for feed in feeds]) if array.ndim else array
-            for name, array in feeds[0].items()
-        }
-        return ArraySource(joined, self._inputs)
+        return self._found.source()
 
-    def _look_at(self, batch: Batch) -> None:
+
+@dataclass(frozen=True)
+class _Sample:
+    feeds: Tensors
+    label: int | None
+
+    @property
+    def bytes(self) -> int:
+        return sum(array.nbytes for array in self.feeds.values())
+
+
+class _Smallest:
+    """Of the samples that it is shown, those with the smallest hashes."""
+
+    def __init__(self, inputs: Sequence[InputSpec], most: float = math.inf, memory: float = math.inf) -> None:
+        self._inputs, self._most, self._memory = inputs, most, memory
+        self._kept: dict[str, _Sample] = {}
+        self._seen: Counter[str] = Counter()
+        self._held = 0
+        self._are_rows = False
+
+    def look_at(self, batch: Batch, again: bool = False) -> None:
+        """Keeps what is to be kept; a sample that was there counts `again`, or was only shown before."""
         self._are_rows = self._are_rows or len(batch.names) > 1 or batch.padded > 0
-        for feed in batch.split():
-            digest = hashed(feed)
-            if digest not in self._found:
-                self._found[digest] = {name: array.copy() for name, array in feed.items()}
-        for digest in sorted(self._found)[self._size :]:
-            del self._found[digest]
+        labels = [None] * batch.samples if batch.labels is None else [int(label) for label in batch.labels]
+        for feed, label in zip(batch.split(), labels, strict=False):
+            digest = hashed(feed) + ("" if label is None else f" {label}")
+            if again:
+                self._seen[digest] += 1
+                digest += f" {self._seen[digest]:09}"
+            if digest not in self._kept:
+                self._kept[digest] = _Sample({name: array.copy() for name, array in feed.items()}, label)
+                self._held += self._kept[digest].bytes
+        for digest in sorted(self._kept, reverse=True):
+            if len(self._kept) == 1 or (len(self._kept) <= self._most and self._held <= self._memory):
+                break
+            self._held -= self._kept.pop(digest).bytes
+
+    def source(self) -> Source:
+        """What was kept, in the order of the hashes."""
+        samples = [self._kept[digest] for digest in sorted(self._kept)]
+        if not samples:
+            raise DataError("There are no samples to measure on. Give data with at least one.")
+        labels = [sample.label for sample in samples if sample.label is not None]
+        if not self._are_rows and not labels:
+            return FeedSource([sample.feeds for sample in samples], self._inputs)
+        joined = {
+            name: np.concatenate([sample.feeds[name] for sample in samples]) if array.ndim else array
+            for name, array in samples[0].feeds.items()
+        }
+        return ArraySource(joined, self._inputs, labels=np.array(labels, np.int64) if labels else None)

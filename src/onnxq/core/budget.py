@@ -1,0 +1,126 @@
+"""What a quantized model may lose."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onnxq.errors import RecipeError
+
+DROP = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The lowest that a figure may become; of several outputs, it is the figure of the worst.
+
+    Attributes:
+        metric: the name of the figure; a larger one is better.
+        floor: the lowest figure, None where it follows from FP32's and `drop`.
+        drop: by how much the figure may be lower than FP32's.
+        relative: whether `drop` is a share of FP32's figure, such as 0.005 for 0.5 %.
+    """
+
+    metric: str
+    floor: float | None = None
+    drop: float | None = None
+    relative: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.floor is None) == (self.drop is None):
+            raise RecipeError("A budget has a floor or a drop. Give one of them.")
+        if self.floor is not None and not math.isfinite(self.floor):
+            raise RecipeError(f"The lowest {self.metric} must be a number. Got {self.floor}.")
+        if self.drop is not None and not 0.0 <= self.drop < (1.0 if self.relative else math.inf):
+            raise RecipeError(f"The drop of {self.metric} must be at least 0, and below 100 %. Got {self.drop}.")
+
+    @staticmethod
+    def of_drop(text: str, metric: str) -> Budget:
+        """The budget that ``"0.5%"`` of FP32's figure, or ``"0.5"`` in the unit of the figure, stands for.
+
+        Raises:
+            RecipeError: the text says neither.
+        """
+        found = DROP.fullmatch(text.strip())
+        if not found:
+            raise RecipeError(f"'{text}' is no drop. Give a share such as 0.5%, or a number in the metric's unit.")
+        value, relative = float(found[1]), bool(found[2])
+        return Budget(metric, drop=value / 100 if relative else value, relative=relative)
+
+    def allowed(self, baseline: float | None) -> float:
+        """The lowest figure, given FP32's own.
+
+        Raises:
+            RecipeError: it follows from FP32's figure, and there is none.
+        """
+        if self.floor is not None:
+            return self.floor
+        if baseline is None or self.drop is None:
+            raise RecipeError(
+                f"FP32 has no figure '{self.metric}' that could drop. Give evaluation data with labels and --metric "
+                "top1, a metric of your own, or --min-sqnr in place of --max-drop."
+            )
+        return baseline - self.drop * (abs(baseline) if self.relative else 1.0)
+
+    def __str__(self) -> str:
+        if self.floor is not None:
+            return f"{self.metric} at least {self.floor:g}"
+        amount = f"{100 * (self.drop or 0):g} % of FP32's" if self.relative else f"{self.drop:g}"
+        return f"{self.metric} at most {amount} below FP32"
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one choice of groups that stay in float comes to.
+
+    Attributes:
+        share: of all multiply-accumulates, those that compute in INT8; 0 to 1.
+        figure: the budget's figure.
+        floats: the names of the groups that stay in float, beside those that the target or the recipe leaves there.
+    """
+
+    share: float
+    figure: float
+    floats: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search for a budget came to.
+
+    Attributes:
+        budget: what was asked for.
+        baseline: FP32's own figure, None where it has none.
+        allowed: the lowest figure that the budget allows.
+        reached: what was chosen, measured as it is written.
+        met: whether it holds the budget.
+        plain: full quantization, as the recipe alone asks for.
+        front: choices of which none is better in both figure and share, from the most INT8 to the least.
+        calibrators: for each activation, the calibrator that was chosen in place of the recipe's.
+        trials: how many choices were measured at the outputs.
+        samples: on how many samples.
+        complete: whether the search ended by itself, and not as its time was up.
+    """
+
+    budget: Budget
+    baseline: float | None
+    allowed: float
+    reached: Point
+    met: bool
+    plain: Point
+    front: tuple[Point, ...]
+    calibrators: Mapping[str, str]
+    trials: int
+    samples: int
+    complete: bool
+
+
+def front_of(points: list[Point]) -> tuple[Point, ...]:
+    """Those of `points` that no other beats in both figure and share, from the most INT8 to the least."""
+    found: list[Point] = []
+    for point in sorted(points, key=lambda p: (-p.share, -p.figure, p.floats)):
+        if not found or point.figure > found[-1].figure:
+            found.append(point)
+    return tuple(found)
