@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnxq.errors import RecipeError
 
@@ -72,18 +72,44 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What a search decides.
+
+    Attributes:
+        floats: the names of the groups that stay in float, beside those that the target or the recipe leaves there.
+        calibrators: pairs (activation, calibrator) of those whose calibrator is not the recipe's.
+    """
+
+    floats: frozenset[str] = frozenset()
+    calibrators: frozenset[tuple[str, str]] = frozenset()
+
+    def without(self, group: str) -> Choice:
+        """The same with a group taken back into INT8."""
+        return replace(self, floats=self.floats - {group})
+
+    def exchanging(self, back: str, into: str) -> Choice:
+        """The same with one group taken back into INT8, and another left in float in its place."""
+        return replace(self, floats=self.floats - {back} | {into})
+
+    def calibrated(self, calibrators: Mapping[str, str]) -> Choice:
+        """The same with the calibrators of some activations changed; an empty name stands for the recipe's."""
+        changed = {**dict(self.calibrators), **calibrators}
+        return replace(self, calibrators=frozenset((tensor, name) for tensor, name in changed.items() if name))
+
+
+@dataclass(frozen=True)
 class Point:
-    """What one choice of groups that stay in float comes to.
+    """What a choice comes to.
 
     Attributes:
         share: of all multiply-accumulates, those that compute in INT8; 0 to 1.
         figure: the budget's figure.
-        floats: the names of the groups that stay in float, beside those that the target or the recipe leaves there.
+        choice: what was decided.
     """
 
     share: float
     figure: float
-    floats: tuple[str, ...]
+    choice: Choice
 
 
 @dataclass(frozen=True)
@@ -98,7 +124,6 @@ class Outcome:
         met: whether it holds the budget.
         plain: full quantization, as the recipe alone asks for.
         front: choices of which none is better in both figure and share, from the most INT8 to the least.
-        calibrators: for each activation, the calibrator that was chosen in place of the recipe's.
         trials: how many choices were measured at the outputs.
         samples: on how many samples.
         complete: whether the search ended by itself, and not as its time was up.
@@ -111,7 +136,6 @@ class Outcome:
     met: bool
     plain: Point
     front: tuple[Point, ...]
-    calibrators: Mapping[str, str]
     trials: int
     samples: int
     complete: bool
@@ -120,7 +144,7 @@ class Outcome:
 def front_of(points: list[Point]) -> tuple[Point, ...]:
     """Those of `points` that no other beats in both figure and share, from the most INT8 to the least."""
     found: list[Point] = []
-    for point in sorted(points, key=lambda p: (-p.share, -p.figure, p.floats)):
+    for point in sorted(points, key=lambda p: (-p.share, -p.figure, sorted(p.choice.floats))):
         if not found or point.figure > found[-1].figure:
             found.append(point)
     return tuple(found)

@@ -1,0 +1,165 @@
+"""Finds what to leave in float so that a budget holds, with as much as possible in INT8.
+
+The noise model says which choices are worth measuring (`knapsack.py`): one for each of some limits of noise. Between the
+best that holds and the next that does not, bisection follows. Where the figure is free of chance, groups are then
+taken back into INT8 one by one, or exchanged for cheaper ones, and calibrators are changed, as long as that helps:
+measured, because errors of neighbours partly cancel, which no sum of powers can know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from onnxq.core.budget import Choice, Point
+from onnxq.core.group import Group
+from onnxq.sensitivity.knapsack import cheapest
+from onnxq.sensitivity.noise import NoiseModel, cost, decibels
+from onnxq.sensitivity.origins import OWN, Noises
+from onnxq.sensitivity.trials import Trials
+
+RUNGS, RUNG = 16, 3.0
+"""So many limits are tried at first, so many dB apart, from what full quantization reaches."""
+
+HALVINGS = 6
+"""The limit is then found to within a twentieth of a dB."""
+
+EXCHANGES = 24
+"""Pairs of groups that are measured in each round of exchanges: those that would save the most."""
+
+
+@dataclass
+class Search:
+    """A search in progress.
+
+    Attributes:
+        trials: measures choices, and keeps what was found; full quantization is among it.
+        noises: of all that is quantized.
+        allowed: the lowest figure that holds the budget.
+        exact: whether figures are free of chance, so that what is measured to do no harm does none elsewhere either.
+    """
+
+    trials: Trials
+    noises: Noises
+    allowed: float
+    exact: bool
+
+    def run(self) -> None:
+        """Measures choices until nothing better is in sight.
+
+        Raises:
+            TimeUp: the time limit passed.
+        """
+        start = self._calibrated()
+        if start.figure >= self.allowed:
+            return
+        model = self.noises.model(dict(start.choice.calibrators))
+        self._descend(start.choice, model)
+        while self.exact and (before := self.best()):
+            self._take_back()
+            self._exchange(model)
+            self._calibrate(self.best() or before)
+            if self.best() == before:
+                return
+
+    def best(self) -> Point | None:
+        """The cheapest choice that holds the budget, None if none does."""
+        costs = {group.name: cost(group) for group in self.trials.groups}
+        holding = [point for point in self.trials.found.values() if point.figure >= self.allowed]
+        return min(
+            holding,
+            key=lambda p: (sum(costs[name] for name in p.choice.floats), -p.figure, len(p.choice.calibrators)),
+            default=None,
+        )
+
+    def _calibrated(self) -> Point:
+        """Full quantization with the best calibrators found for it."""
+        own, quiet = self.trials.measure([Choice(), Choice().calibrated(self.noises.quietest())])
+        best = quiet if quiet.figure > own.figure else own
+        return self._calibrate(best) if self.exact and best.figure < self.allowed else best
+
+    def _descend(self, start: Choice, model: NoiseModel) -> None:
+        """Leaves as little in float as the noise model promises to suffice, and bisects to what really does."""
+
+        def at(limit: float) -> Choice:
+            return Choice(cheapest(model, limit), start.calibrators)
+
+        first = decibels(model.total(frozenset()))
+        rungs = [first + RUNG * (number + 1) for number in range(RUNGS)]
+        points = self.trials.measure([at(limit) for limit in rungs])
+        holding = [limit for limit, point in zip(rungs, points, strict=True) if point.figure >= self.allowed]
+        if not holding:
+            return
+        low, high = holding[0] - RUNG, holding[0]
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            (point,) = self.trials.measure([at(middle)])
+            low, high = (low, middle) if point.figure >= self.allowed else (middle, high)
+
+    def _take_back(self) -> None:
+        """Takes groups back into INT8, the most expensive that can be first, until none can."""
+        best = self.best()
+        candidates = self._in_float(best)
+        while best and candidates:
+            points = self.trials.measure([best.choice.without(group.name) for group in candidates])
+            candidates = [group for group, p in zip(candidates, points, strict=True) if p.figure >= self.allowed]
+            if candidates:
+                best = self.trials.found[best.choice.without(candidates.pop(0).name)]
+
+    def _exchange(self, model: NoiseModel) -> None:
+        """Takes an expensive group back into INT8 and leaves a cheaper one in float, as long as that helps."""
+        best = self.best()
+        while best:
+            pairs = [pair for pair, _ in zip(self._exchanges(model, best.choice), range(EXCHANGES), strict=False)]
+            points = self.trials.measure([best.choice.exchanging(back, into) for back, into in pairs])
+            best = next((point for point in points if point.figure >= self.allowed), None)
+
+    def _exchanges(self, model: NoiseModel, choice: Choice) -> Iterator[tuple[str, str]]:
+        """Pairs (back into INT8, into float) that make no more noise by the model, the largest saving first."""
+        groups = self.trials.groups
+        pairs = [
+            (cost(back) - cost(into), back.name, into.name)
+            for back in (group for group in groups if group.name in choice.floats)
+            for into in (group for group in groups if group.name not in choice.floats)
+            if cost(into) < cost(back)
+        ]
+        limit = decibels(model.total(choice.floats))
+        for _, back, into in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
+            if decibels(model.total(choice.exchanging(back, into).floats)) >= limit:
+                yield back, into
+
+    def _calibrate(self, start: Point) -> Point:
+        """Changes calibrators, those that help the most first, as many at once as help together."""
+        best = start
+        changes = list(self._changes(start.choice))
+        points = self.trials.measure([start.choice.calibrated(change) for change in changes])
+        gains = sorted(
+            ((point.figure - start.figure, number) for number, point in enumerate(points)), key=lambda g: (-g[0], g[1])
+        )
+        helping = [changes[number] for gain, number in gains if gain > 0.0]
+        together: list[Choice] = []
+        choice = start.choice
+        for change in helping:
+            if not change.keys() & {t for t, n in choice.calibrators if (t, n) not in start.choice.calibrators}:
+                choice = choice.calibrated(change)
+                together.append(choice)
+        for point in self.trials.measure(together[:: max(1, len(together) // 12)]):
+            best = point if point.figure > best.figure else best
+        return best
+
+    def _changes(self, choice: Choice) -> Iterator[dict[str, str]]:
+        """Other calibrators for each activation that is quantized, together with what shares its scale."""
+        now = dict(choice.calibrators)
+        plan = self.trials.material.plan
+        tied = {tensor: group for group in plan.ties for tensor in group}
+        for group in dict.fromkeys(tied.get(tensor, (tensor,)) for tensor in plan.activations):
+            seen = [self.noises.activations[group[0]][now.get(group[0], OWN)].tobytes()]
+            for name, power in self.noises.activations[group[0]].items():
+                if power.tobytes() not in seen:
+                    seen.append(power.tobytes())
+                    yield dict.fromkeys(group, name)
+
+    def _in_float(self, point: Point | None) -> list[Group]:
+        """The groups that a choice leaves in float, the most expensive first."""
+        chosen = point.choice.floats if point else frozenset()
+        return sorted((group for group in self.trials.groups if group.name in chosen), key=lambda g: (-cost(g), g.name))

@@ -1,0 +1,120 @@
+"""Choices of what stays in float, and how each does at the outputs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from onnxq.core.batch import Source
+from onnxq.core.budget import Budget, Choice, Point
+from onnxq.core.group import Group
+from onnxq.core.report import Fidelity
+from onnxq.errors import RecipeError
+from onnxq.sensitivity.bench import Bench
+from onnxq.sensitivity.material import Material
+from onnxq.sensitivity.sheet import Scoring
+
+class TimeUp(Exception):  # noqa: N818 - nothing went wrong
+    """The time limit of a search has passed."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Holds figures against a budget.
+
+    Attributes:
+        budget: what is allowed.
+        scoring: what must be computed for it.
+    """
+
+    budget: Budget
+    scoring: Scoring
+
+    def figure(self, fidelity: Fidelity) -> float:
+        """The budget's figure, of the worst output.
+
+        Raises:
+            RecipeError: no output has it.
+        """
+        return _worst(fidelity.figures, self.budget.metric)
+
+    def baseline(self, fidelity: Fidelity) -> float | None:
+        """FP32's own figure, None where it has none."""
+        known = any(self.budget.metric in row for row in fidelity.baselines.values())
+        return _worst(fidelity.baselines, self.budget.metric) if known else None
+
+    def allowed(self, fidelity: Fidelity) -> float:
+        """The lowest figure that the budget allows.
+
+        Raises:
+            RecipeError: it follows from FP32's figure, and there is none.
+        """
+        return self.budget.allowed(self.baseline(fidelity))
+
+
+def _worst(figures: Mapping[str, Mapping[str, float]], metric: str) -> float:
+    found = [row[metric] for row in figures.values() if metric in row]
+    if not found:
+        raise RecipeError(
+            f"No output has the figure '{metric}'. It may need labels: --eval with one array more, that holds class "
+            "numbers."
+        )
+    return min(found)
+
+
+@dataclass
+class Trials:
+    """Every choice that was measured, each once.
+
+    Attributes:
+        bench: runs variants.
+        material: makes variants of choices.
+        source: what they are measured on.
+        judge: has the budget.
+        total: the multiply-accumulates of the whole model.
+        deadline: when to stop, by `time.monotonic`; None for never.
+        found: what was measured so far.
+    """
+
+    bench: Bench
+    material: Material
+    source: Source
+    judge: Judge
+    total: int
+    deadline: float | None = None
+    found: dict[Choice, Point] = field(default_factory=dict)
+
+    def measure(self, choices: Iterable[Choice]) -> list[Point]:
+        """How each choice does, in their order.
+
+        Raises:
+            TimeUp: the deadline has passed, and some were not measured yet.
+        """
+        wanted = list(choices)
+        fresh = [choice for choice in dict.fromkeys(wanted) if choice not in self.found]
+        if fresh:
+            self.check_time()
+            variants = [self.material.variant(choice) for choice in fresh]
+            figures = self.bench.measure(variants, self.source, self.judge.scoring)
+            for choice, fidelity in zip(fresh, figures, strict=True):
+                self.found[choice] = self._point(choice, self.judge.figure(fidelity))
+        return [self.found[choice] for choice in wanted]
+
+    def check_time(self) -> None:
+        """Lets nothing begin once the time is up.
+
+        Raises:
+            TimeUp: it is.
+        """
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise TimeUp
+
+    def _point(self, choice: Choice, figure: float) -> Point:
+        computing = sum(group.macs for group in self.groups if group.name not in choice.floats)
+        return Point(computing / max(1, self.total), figure, choice)
+
+    @property
+    def groups(self) -> Sequence[Group]:
+        """What may be quantized."""
+        return self.material.groups
