@@ -4,10 +4,12 @@ from onnxq.core.calibration_cache import CalibrationCache
 from onnxq.core.execution import Execution
 from onnxq.core.plan import Decision, Plan
 from onnxq.core.preprocess import Preprocess
-from onnxq.core.recipe import Recipe, Selector
+from onnxq.core.recipe import Recipe
 from onnxq.core.report import Fidelity, Report
+from onnxq.core.rule import Rule
 from onnxq.core.samples import Samples
 from onnxq.core.scales import QuantParams, Scales
+from onnxq.core.selector import Condition, Selector
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.errors import (
     DataError,
@@ -41,7 +43,9 @@ __all__ = [
     "calibrate",
     "save",
     "Recipe",
+    "Rule",
     "Selector",
+    "Condition",
     "Execution",
     "Samples",
     "Preprocess",

@@ -8,7 +8,7 @@ from tests.sketch import sketch
 from onnxq.catalog.targets import TENSORRT
 from onnxq.core.graph import GraphView, Shape
 from onnxq.core.plan import Decision, Plan
-from onnxq.core.recipe import Selector
+from onnxq.core.rule import Rule
 from onnxq.core.spec import PerAxis, PerTensor
 from onnxq.errors import ModelError
 from onnxq.stages.plan import plan
@@ -189,12 +189,12 @@ class TestResiduals:
         assert "same kernel" in decision(made, "j", 0).reason
 
     def test_not_if_the_convolution_stays_in_float(self) -> None:
-        made = plan(sketch(self.BLOCK), TENSORRT, [Selector("c")])
+        made = plan(sketch(self.BLOCK), TENSORRT, [Rule("c", skip=True)])
         assert not made.residuals
         assert "'c', whose kernel it ends, stays in float" in decision(made, "j", 1).reason
 
     def test_nor_if_it_is_skipped(self) -> None:
-        made = plan(sketch(self.BLOCK), TENSORRT, [Selector("op:Add")])
+        made = plan(sketch(self.BLOCK), TENSORRT, [Rule("op:Add", skip=True)])
         assert decision(made, "j", 1).reason == "skipped on request"
 
 
@@ -291,7 +291,7 @@ class TestWhatDependsOnAnother:
 
     def test_skipping_one_product_of_an_attention_skips_both(self) -> None:
         view = sketch(f"{ATTENTION}\nc = Conv(x, w[16,16,3,3])", {"s": (1, 4, 64, 64), "p": (1, 4, 64, 64)})
-        made = plan(view, TENSORRT, [Selector("o")])
+        made = plan(view, TENSORRT, [Rule("o", skip=True)])
         assert made.activations == ("x",)
         assert "'o', stays in float" in decision(made, "s").reason
 
@@ -303,9 +303,9 @@ class TestWhatDependsOnAnother:
     def test_a_convolution_in_float_writes_no_int8(self, op: str) -> None:
         scale = ", s[16]" if op == "LayerNormalization" else ""
         view = sketch(f"c = Conv(x, w[16,16,3,3])\ny = {op}(c{scale})\nd = Conv(y, v[16,16,3,3])")
-        made = plan(view, TENSORRT, [Selector("c")])
+        made = plan(view, TENSORRT, [Rule("c", skip=True)])
         assert made.activations == ("y",)
 
     def test_a_skipped_node_says_so_whatever_its_operator(self) -> None:
-        made = plan(sketch("c = Conv(x, w[16,16,3,3])\nr = Relu(c)"), TENSORRT, [Selector("op:Relu")])
+        made = plan(sketch("c = Conv(x, w[16,16,3,3])\nr = Relu(c)"), TENSORRT, [Rule("op:Relu", skip=True)])
         assert decision(made, "r").reason == "skipped on request"

@@ -4,48 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from onnxq.core.graph import Node
-from onnxq.core.recipe import Recipe, Selector
+from onnxq.core.recipe import Recipe
+from onnxq.core.rule import Rule
+from onnxq.core.selector import Selector
 from onnxq.errors import RecipeError
-
-NODES = tuple(Node(name, op, (), ()) for name, op in [("/a/Conv", "Conv"), ("/a/Relu", "Relu"), ("/b/Conv[1]", "Conv")])
-
-
-@pytest.mark.parametrize(
-    ("pattern", "chosen"),
-    [
-        ("/a/Conv", {"/a/Conv"}),
-        ("/a/*", {"/a/Conv", "/a/Relu"}),
-        ("*", {"/a/Conv", "/a/Relu", "/b/Conv[1]"}),
-        ("/b/Conv[1]", {"/b/Conv[1]"}),  # a name, although it could be a glob
-        ("/?/Conv*", {"/a/Conv", "/b/Conv[1]"}),
-        ("op:Conv", {"/a/Conv", "/b/Conv[1]"}),
-        ("re:Conv$", {"/a/Conv"}),
-        ("re:[ab]/R", {"/a/Relu"}),
-    ],
-)
-def test_a_selector_names_nodes_by_name_glob_operator_or_regular_expression(pattern, chosen):
-    assert Selector(pattern).select(NODES) == chosen
-
-
-@pytest.mark.parametrize(
-    ("pattern", "message"),
-    [
-        ("/a/Cnv", r"^The selector '/a/Cnv' matches no node\. Did you mean '/a/Conv'"),
-        ("op:Conf", r"^The selector 'op:Conf' matches no node\. Did you mean 'Conv'\?$"),
-        ("op:conv", r"^The selector 'op:conv' matches no node\. Did you mean 'Conv'\?$"),
-        ("re:zzzzz", r"^The selector 're:zzzzz' matches no node\. `onnxq plan` lists the names of all nodes\.$"),
-        ("", r"^The selector '' matches no node\. `onnxq plan` lists"),
-    ],
-)
-def test_a_selector_that_matches_nothing_is_refused_with_near_misses(pattern, message):
-    with pytest.raises(RecipeError, match=message):
-        Selector(pattern).select(NODES)
-
-
-def test_a_regular_expression_that_is_none_is_refused():
-    with pytest.raises(RecipeError, match=r"^The selector 're:\(' is no valid regular expression: .+\.$"):
-        Selector("re:(")
 
 
 @pytest.mark.parametrize("percentile", [0.0, -1.0, 100.1, float("nan")])
@@ -56,3 +18,48 @@ def test_a_percentile_outside_its_range_is_refused(percentile):
 
 def test_the_ends_of_the_ranges_are_fine():
     assert Recipe(percentile=100.0) != Recipe()
+
+
+@pytest.mark.parametrize("key", ["skip", "include"])
+def test_a_list_of_selectors_is_no_text(key):
+    with pytest.raises(RecipeError, match=rf"^{key} is a list of selectors\. Got 'op:Add': write \('op:Add',\)\.$"):
+        Recipe(**{key: "op:Add"})
+
+
+def test_a_granularity_is_per_channel_or_per_tensor():
+    with pytest.raises(
+        RecipeError, match=r"^Unknown weight_granularity 'per_row'\. Choose one of: per_channel, per_tensor\.$"
+    ):
+        Recipe(weight_granularity="per_row")
+
+
+@pytest.mark.parametrize("shortcut", [2, -1, "left"])
+def test_the_shortcut_of_a_join_is_one_of_its_two_operands_or_neither(shortcut):
+    message = rf"^The shortcut of a residual join is 0, 1 or none\. Got {shortcut!r} for 'join'\.$"
+    with pytest.raises(RecipeError, match=message):
+        Recipe(residuals={"join": shortcut})
+
+
+def test_lists_count_as_rules_behind_all_others_and_skip_comes_last():
+    recipe = Recipe(skip=["a"], include=[Selector.named("b")], rules=[Rule("c", calibrator="max")])
+    assert recipe.statements == (
+        Rule("c", calibrator="max"),
+        Rule(Selector.named("b"), include=True),
+        Rule("a", skip=True),
+    )
+
+
+def test_the_granularity_of_all_weights_is_the_weakest_rule():
+    assert Recipe(weight_granularity="per_tensor").statements == (Rule("*", weight_granularity="per_tensor"),)
+    assert Recipe().statements == ()
+
+
+def test_statements_say_the_parameters_of_their_calibrators():
+    bare = Rule("a", calibrator="percentile", weight_calibrator="max")
+    own = Rule("b", weight_calibrator="percentile", percentile=98)
+    spelled = Rule("c", calibrator="percentile 97.5")
+    assert Recipe(percentile=99.9, rules=[bare, own, spelled]).statements == (
+        Rule("a", calibrator="percentile 99.9", weight_calibrator="max"),
+        Rule("b", weight_calibrator="percentile 98"),
+        spelled,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 
+from onnxq.core.channels import channels
 from onnxq.core.graph import GraphView, Node, Shape, Site
 from onnxq.core.target import Scene, tail
 
@@ -59,13 +60,10 @@ def _reachable(start: str, neighbours: Callable[[str], Iterable[str]]) -> Iterat
 
 def few_channels(scene: Scene, node: Node) -> str | None:
     """Convolutions whose channels do not fill an INT8 kernel are faster in float."""
-    weight = scene.view.constants.get(node.inputs[1])
-    if weight is None or weight.ndim < 3:
+    if (found := channels(scene.view, node)) is None:
         return None
-    group, kernel = node.integer("group", 1), weight.shape[2:]
-    outputs, inputs = weight.shape[0], weight.shape[1] * group
-    if node.op == "ConvTranspose":  # (in_channels, out_channels / group, *kernel)
-        outputs, inputs = weight.shape[1] * group, weight.shape[0]
+    inputs, outputs = found
+    group, kernel = node.integer("group", 1), scene.view.constants[node.inputs[1]].shape[2:]
     if min(outputs, inputs) >= ALIGNMENT:
         return None
     square = len(set(kernel)) == 1

@@ -11,8 +11,8 @@ from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.targets import TARGETS
 from onnxq.core.execution import Execution
 from onnxq.core.observer import Observer
-from onnxq.core.recipe import Selector
 from onnxq.core.samples import Samples
+from onnxq.core.selector import Selector
 from onnxq.data.preprocess import preprocess_from
 from onnxq.errors import PlanError
 
@@ -104,7 +104,7 @@ def add_talk(command: argparse.ArgumentParser, what: str, verbose: str) -> None:
 
 def selectors(options: argparse.Namespace) -> tuple[Selector, ...]:
     """What --skip asks for."""
-    return tuple(Selector(pattern) for pattern in options.skip)
+    return tuple(Selector.of(pattern) for pattern in options.skip)
 
 
 def samples(options: argparse.Namespace, data: str | None, first: int | None = None) -> Samples | None:

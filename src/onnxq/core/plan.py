@@ -30,6 +30,8 @@ class Decision:
         reason: a sentence.
         source: where the rule behind it is documented.
         op: the operator that reads the edge.
+        calibrator: how its scale is chosen, such as "entropy" or "percentile 99.9"; None as for the whole recipe.
+        rule: the selectors of the recipe's rules that made it so, empty without one.
     """
 
     site: Site
@@ -37,6 +39,8 @@ class Decision:
     reason: str
     source: str
     op: str = ""
+    calibrator: str | None = None
+    rule: str = ""
 
     @property
     def kind(self) -> str:
@@ -58,6 +62,8 @@ class Decision:
             "spec": self.spec and self.spec.to_json(),
             "reason": self.reason,
             "source": self.source,
+            **({"calibrator": self.calibrator} if self.calibrator else {}),
+            **({"rule": self.rule} if self.rule else {}),
         }
 
 
@@ -71,6 +77,7 @@ class Plan:
         decisions: at most one per edge.
         ties: groups of tensors that share one scale.
         residuals: names of the joins whose shortcut is quantized.
+        fp32: names of nodes that compute in FP32 where they are not quantized, whatever the rest.
     """
 
     target: str
@@ -78,11 +85,23 @@ class Plan:
     decisions: tuple[Decision, ...]
     ties: tuple[tuple[str, ...], ...] = ()
     residuals: tuple[str, ...] = ()
+    fp32: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for site, count in Counter(decision.site for decision in self.decisions).items():
             if count > 1:
                 raise PlanError(f"The plan decides {count} times on {site}. Keep one of these lines.")
+        self._check_specs()
+        self._check_calibrators()
+        for name in self.residuals:
+            if len(both := [d.site.tensor for d in self.quantized if d.site.node == name]) > 1:
+                raise PlanError(
+                    f"The residual join '{name}' may have one quantized operand, the shortcut, but the plan quantizes "
+                    f"{both}. Set the spec of the other to null."
+                )
+
+    def _check_specs(self) -> None:
+        """One activation is stored in one way."""
         specs: dict[str, tuple[Spec, str]] = {}
         for decision in self.quantized:
             if decision.spec is None or decision.spec.role == "weight":
@@ -94,12 +113,29 @@ class Plan:
                     f"Tensor '{tensor}' cannot be stored in two ways: as {spec} for node '{other}' and as "
                     f"{decision.spec} for node '{node}'. Give both the same spec."
                 )
-        for name in self.residuals:
-            if len(both := [d.site.tensor for d in self.quantized if d.site.node == name]) > 1:
-                raise PlanError(
-                    f"The residual join '{name}' may have one quantized operand, the shortcut, but the plan quantizes "
-                    f"{both}. Set the spec of the other to null."
+
+    def _check_calibrators(self) -> None:
+        """Activations that share a scale are calibrated in one way."""
+        first: dict[tuple[str, ...], Decision] = {}
+        for decision in self.quantized:
+            if decision.spec is None or decision.spec.role == "weight":
+                continue
+            other = first.setdefault(self.sharing[decision.site.tensor], decision)
+            if other.calibrator != decision.calibrator:
+                ways = " and ".join(
+                    f"by {d.calibrator or 'the calibrator of the recipe'} for {d.site}" for d in (other, decision)
                 )
+                raise PlanError(f"One scale cannot be chosen in two ways: {ways}. Give both the same calibrator.")
+
+    @cached_property
+    def sharing(self) -> Mapping[str, tuple[str, ...]]:
+        """For each quantized activation, those that share its scale, itself included, in order."""
+        groups: dict[str, tuple[str, ...]] = {tensor: (tensor,) for tensor in self.activations}
+        for tied in self.ties:
+            members = tuple(tensor for tensor in tied if tensor in groups)
+            if len(members) > 1:
+                groups.update(dict.fromkeys(members, members))
+        return groups
 
     @cached_property
     def quantized(self) -> tuple[Decision, ...]:
@@ -132,7 +168,9 @@ class Plan:
         return replace(
             self,
             decisions=tuple(
-                replace(d, spec=None, reason=reason, source="recipe") if d.spec and d.site.node in names else d
+                replace(d, spec=None, calibrator=None, reason=reason, source="recipe")
+                if d.spec and d.site.node in names
+                else d
                 for d in self.decisions
             ),
         )
@@ -145,6 +183,7 @@ class Plan:
         lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
         lines += [
             f'  "residuals": {json.dumps(self.residuals)},',
+            *([f'  "fp32": {json.dumps(self.fp32)},'] if self.fp32 else []),
             f'  "ties": [\n{ties}\n  ],' if ties else '  "ties": [],',
         ]
         return "\n".join(["{", *lines, f'  "decisions": [\n{rows}\n  ]', "}"]) + "\n"
@@ -174,6 +213,7 @@ class Plan:
                 decisions=tuple(_decision(row, view) for row in data["decisions"]),
                 ties=tuple(tuple(_known(t, view) for t in group) for group in data.get("ties", ())),
                 residuals=tuple(str(name) for name in data.get("residuals", ())),
+                fp32=tuple(_known_node(name, view) for name in data.get("fp32", ())),
             )
         except (KeyError, TypeError, AttributeError) as cause:
             raise PlanError(f"The plan lacks a part or holds something unexpected: {cause!r}.") from cause
@@ -187,12 +227,14 @@ def _known(tensor: object, view: GraphView) -> str:
     )
 
 
+def _known_node(name: Any, view: GraphView) -> str:
+    if name in view.by_name:
+        return str(name)
+    raise PlanError(f"The plan names the node '{name}', which the model lacks.{near_misses(str(name), view.by_name)}")
+
+
 def _decision(row: dict[str, Any], view: GraphView) -> Decision:
-    site = Site(row["tensor"], row["node"], row["input"])
-    if site.node not in view.by_name:
-        raise PlanError(
-            f"The plan names the node '{site.node}', which the model lacks.{near_misses(site.node, view.by_name)}"
-        )
+    site = Site(row["tensor"], _known_node(row["node"], view), row["input"])
     if site not in view.sites.get(site.tensor, ()):
         raise PlanError(
             f"The plan names {site}, but there is no such edge. Its inputs: {view.by_name[site.node].inputs}."
@@ -205,4 +247,9 @@ def _decision(row: dict[str, Any], view: GraphView) -> Decision:
         raise PlanError(f"The plan gives {site} several scales ({spec}). An activation has one: leave out 'axis'.")
     if spec and (dtype := view.dtype(site.tensor)) not in (None, "float32"):
         raise PlanError(f"The plan quantizes {site}, which holds {dtype}. Only float32 can be quantized.")
-    return Decision(site, spec, str(row.get("reason", "")), str(row.get("source", "")), view.by_name[site.node].op)
+    if (calibrator := row.get("calibrator")) is not None and not isinstance(calibrator, str):
+        raise PlanError(
+            f"The plan calibrates {site} by {calibrator!r}. Give the name of a calibrator, or leave it out."
+        )
+    why, source, rule = (str(row.get(key, "")) for key in ("reason", "source", "rule"))
+    return Decision(site, spec, why, source, view.by_name[site.node].op, calibrator, rule)

@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from onnxq.core.calibration_cache import CalibrationCache
-from onnxq.core.graph import Node
-from onnxq.errors import RecipeError, near_misses
-
-
-@dataclass(frozen=True)
-class Selector:
-    """Names nodes: ``op:Softmax`` by operator, ``re:layer[34]`` by regular expression, else by name or glob."""
-
-    pattern: str
-
-    def __post_init__(self) -> None:
-        if self.pattern.startswith("re:"):
-            try:
-                re.compile(self.pattern[3:])
-            except re.error as cause:
-                raise RecipeError(f"The selector '{self.pattern}' is no valid regular expression: {cause}.") from cause
-
-    def matches(self, node: Node) -> bool:
-        """Whether `node` is meant."""
-        if self.pattern.startswith("op:"):
-            return node.op == self.pattern[3:]
-        if self.pattern.startswith("re:"):
-            return re.search(self.pattern[3:], node.name) is not None
-        return node.name == self.pattern or fnmatch.fnmatchcase(node.name, self.pattern)
-
-    def select(self, nodes: Iterable[Node]) -> frozenset[str]:
-        """The names of the nodes meant.
-
-        Raises:
-            RecipeError: there are none; the message has near misses.
-        """
-        nodes = tuple(nodes)
-        chosen = frozenset(node.name for node in nodes if self.matches(node))
-        if not chosen:
-            wanted = self.pattern.removeprefix("op:").removeprefix("re:")
-            known = {node.op for node in nodes} if self.pattern.startswith("op:") else {node.name for node in nodes}
-            hint = near_misses(wanted, sorted(known)) or " `onnxq plan` lists the names of all nodes."
-            raise RecipeError(f"The selector '{self.pattern}' matches no node.{hint}")
-        return chosen
+from onnxq.core.calibrator import check_percentile
+from onnxq.core.rule import GRANULARITIES, Rule, check_granularity
+from onnxq.core.selector import Selector
+from onnxq.errors import RecipeError
 
 
 @dataclass(frozen=True)
@@ -55,11 +18,18 @@ class Recipe:
 
     Attributes:
         target: the name of a placement table.
-        calibrator: the name of the calibrator of activations.
-        weight_calibrator: the name of the calibrator of weights.
-        percentile: the share of magnitudes, in percent, that the calibrator "percentile" keeps.
+        calibrator: the name of the calibrator of activations, perhaps with its parameter: "percentile 99.9".
+        weight_calibrator: the name of the calibrator of weights, likewise.
+        percentile: the share of magnitudes, in percent, that a calibrator "percentile" keeps if it does not say so.
+        format: of activations; the target's if None.
+        weight_format: of weights; the target's if None.
+        weight_granularity: "per_channel", wherever the target's table has it, or "per_tensor".
         cache: scales of activations that TensorRT found earlier; what it lacks is calibrated.
-        skip: selectors of nodes that stay in float, or their patterns.
+        skip: selectors of nodes that stay in float, or their texts. They count as rules behind all others.
+        include: selectors of nodes that are quantized although the table advises against it; as rules before `skip`.
+        rules: settings for single nodes. Of the rules that set one thing of one node the most specific holds, of
+            several such the last.
+        residuals: for residual joins by name, which of their two operands is the shortcut: 0, 1, or None for neither.
         labels: the name of the evaluation array that holds class numbers; found by itself if it is the only extra one.
         rest: the floating-point type of what is not quantized: "fp32", "fp16" or "bf16"; the target's if None.
         low_io: whether inputs and outputs of the model are of that type too.
@@ -78,19 +48,34 @@ class Recipe:
     low_io: bool = False
     int8: bool = True
     seed: int = 0
+    format: str | None = None
+    weight_format: str | None = None
+    weight_granularity: str = "per_channel"
+    include: Sequence[Selector | str] = ()
+    rules: Sequence[Rule] = ()
+    residuals: Mapping[str, int | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if isinstance(self.skip, str):
-            raise RecipeError(f"skip is a list of selectors. Got '{self.skip}': write ('{self.skip}',).")
-        for name, kind in (("percentile", float | int), ("seed", int)):
-            if not isinstance(value := getattr(self, name), kind):
-                raise RecipeError(f"{name} must be a number. Got {value!r}.")
-        if not 0.0 < self.percentile <= 100.0:
-            raise RecipeError(f"The percentile must lie in (0, 100]. Got {self.percentile}.")
+        for name in ("skip", "include"):
+            if isinstance(value := getattr(self, name), str):
+                raise RecipeError(f"{name} is a list of selectors. Got '{value}': write ('{value}',).")
+        check_percentile(self.percentile)
+        if not isinstance(self.seed, int):
+            raise RecipeError(f"seed must be a number. Got {self.seed!r}.")
         if self.seed < 0:
             raise RecipeError(f"The seed must be at least 0. Got {self.seed}.")
+        check_granularity("weight_granularity", self.weight_granularity)
+        for name, shortcut in self.residuals.items():
+            if shortcut not in (0, 1, None):
+                raise RecipeError(f"The shortcut of a residual join is 0, 1 or none. Got {shortcut!r} for '{name}'.")
 
     @property
-    def selectors(self) -> tuple[Selector, ...]:
-        """What `skip` asks for."""
-        return tuple(Selector(pattern) if isinstance(pattern, str) else pattern for pattern in self.skip)
+    def statements(self) -> tuple[Rule, ...]:
+        """All that is said of single nodes, as rules in their order, with the parameters of calibrators written out."""
+        whole = self.weight_granularity
+        return (
+            *([Rule("*", weight_granularity=whole)] if whole != GRANULARITIES[0] else ()),
+            *(rule.spelled(self.percentile) for rule in self.rules),
+            *(Rule(selector, include=True) for selector in self.include),
+            *(Rule(selector, skip=True) for selector in self.skip),
+        )

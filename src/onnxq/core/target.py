@@ -127,6 +127,7 @@ class Target:
         float_ops: operators left in float, each with its reason.
         writes_integers: whether kernels write integers too, so that all readers of a result read it through a pair.
         rest: the name of the floating-point type of what is not quantized, unless a recipe says otherwise.
+        advice: conditions under which a node or an edge is better left in float, though the engine could run it.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Target:
     source: str
     writes_integers: bool = False
     rest: str = "fp32"
+    advice: frozenset[Condition | EdgeCondition] = frozenset()
 
     def __post_init__(self) -> None:
         ops = [rule.op for rule in self.rules]

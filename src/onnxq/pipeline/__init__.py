@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 
 import onnx
 
 from onnxq import onnx_io
 from onnxq.catalog import pick
-from onnxq.catalog.calibrators import CALIBRATORS
+from onnxq.catalog.calibrators import calibrator_of
 from onnxq.catalog.calibrators.auto import Auto
 from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.metrics import METRICS
 from onnxq.core.batch import Tensors
-from onnxq.core.calibrator import Calibrator
+from onnxq.core.calibrator import Calibrator, spelled
 from onnxq.core.execution import Execution
 from onnxq.core.known_scales import NOTHING_KNOWN, KnownScales
 from onnxq.core.observer import Clock
@@ -253,8 +253,5 @@ def _fidelity(ready: _Ready, product: Product, recipe: Recipe, execution: Execut
 
 
 def _calibrator(name: str, recipe: Recipe) -> Calibrator:
-    """The calibrator of that name; its parameters are the recipe's fields of the same names."""
-    chosen = pick(CALIBRATORS, name, "calibrator")
-    if not is_dataclass(chosen):
-        return chosen
-    return replace(chosen, **{field.name: getattr(recipe, field.name) for field in fields(chosen)})
+    """The calibrator of that name, with the recipe's parameter where it says none itself."""
+    return calibrator_of(spelled(name, recipe.percentile))

@@ -54,8 +54,7 @@ def produce(subject: Subject, plan: Plan, scales: Scales, statistics: Statistics
     written = quantized(subject, plan, scales)
     if subject.low == FP32:
         return Product(written, written)
-    sites = [decision.site for decision in plan.quantized]
-    rest = lower(subject.view, statistics, subject.low, sites, recipe.low_io, subject.opset)
+    rest = lower(subject.view, statistics, subject.low, plan, recipe.low_io, subject.opset)
     short = lowered(written, rest)
     return Product(short.model, emulated(short, subject.low), rest)
 

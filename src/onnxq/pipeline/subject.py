@@ -10,6 +10,8 @@ import onnx
 
 from onnxq import onnx_io
 from onnxq.catalog import pick
+from onnxq.catalog.calibrators import calibrator_of
+from onnxq.catalog.calibrators.auto import Auto
 from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.floats.fp32 import FP32
 from onnxq.catalog.formats import FORMATS
@@ -18,10 +20,11 @@ from onnxq.core.float_type import FloatType
 from onnxq.core.graph import GraphView
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
+from onnxq.core.rule import Rule
 from onnxq.core.target import Target
 from onnxq.errors import ModelError, RecipeError
 from onnxq.runtimes import onnxruntime
-from onnxq.stages.plan import check_plan
+from onnxq.stages.plan import check_plan, replan
 from onnxq.stages.plan import plan as make_plan
 from onnxq.stages.prepare import Prepared, prepare
 
@@ -73,29 +76,62 @@ def read(given: onnx.ModelProto, recipe: Recipe) -> Subject:
     low = pick(FLOATS, recipe.rest or target.rest, "type of the rest")
     if not recipe.int8 and low == FP32:
         raise RecipeError("Without INT8, and with the rest in FP32, nothing is left to do. Give --rest fp16 or bf16.")
+    for what, asked, stored in (
+        ("activations", recipe.format, target.activations),
+        ("weights", recipe.weight_format, target.weights),
+    ):
+        if asked not in (None, stored):
+            pick(FORMATS, str(asked), "format")
+            raise RecipeError(f"The target '{target.name}' stores {what} as {stored}, not as {asked}.")
     prepared = prepare(given, onnxruntime.evaluate, max(target.opset, low.opset))
     return Subject(prepared, onnx_io.view(prepared.model), target, low)
 
 
 def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -> Plan:
-    """The given plan less what the recipe skips, or a new one.
+    """The given plan with what the recipe's rules say beside it, or a new one.
 
     Raises:
         PlanError: the given plan is none, or belongs to another model.
-        RecipeError: a selector matches nothing.
+        RecipeError: a selector matches nothing, or a rule asks for what cannot be.
         ModelError: nothing can be quantized.
     """
-    if not recipe.int8 and (given is not None or recipe.skip):
+    if not recipe.int8 and (given is not None or recipe.statements):
         raise RecipeError(
             "Without INT8 there is nothing to plan or to skip. Leave out --no-int8, or --plan and --skip."
         )
     if not recipe.int8:
         return Plan(subject.target.name, subject.view.fingerprint, ())
+    rules = tuple(_checked(rule, subject) for rule in recipe.statements)
     if given is None:
-        return make_plan(subject.view, subject.target, recipe.selectors)
+        return make_plan(subject.view, subject.target, rules, recipe.residuals)
     text = given.to_json() if isinstance(given, Plan) else given
     made = Plan.from_json(text, subject.view)  # checks it against the graph
-    for selector in recipe.selectors:
-        made = made.without(selector.select(subject.view.nodes))
+    for calibrator in dict.fromkeys(d.calibrator for d in made.decisions if d.calibrator):
+        _check_calibrator(calibrator)
+    made = replan(made, subject.view, subject.target, rules, recipe.residuals)
     check_plan(made, subject.view, subject.target, FORMATS_BY_NAME)
     return made
+
+
+def _checked(rule: Rule, subject: Subject) -> Rule:
+    """The rule, once all that it names is known.
+
+    Raises:
+        RecipeError: there is no such calibrator, or the rest of some nodes is to be of a third type.
+    """
+    try:
+        for calibrator in filter(None, (rule.calibrator, rule.weight_calibrator)):
+            _check_calibrator(calibrator)
+        if rule.rest not in (None, FP32.name, subject.low.name):
+            types = " or ".join(dict.fromkeys((FP32.name, subject.low.name)))
+            raise RecipeError(
+                f"Where the rest is {subject.low.name}, that of a single node is {types}, not {rule.rest}."
+            )
+    except RecipeError as cause:
+        raise RecipeError(f"{rule.selector.origin or 'The rule'} for '{rule.selector}': {cause}") from cause
+    return rule
+
+
+def _check_calibrator(text: str) -> None:
+    if isinstance(calibrator_of(text), Auto):
+        raise RecipeError(f"'{text}' compares whole models. Name the calibrator of single nodes.")

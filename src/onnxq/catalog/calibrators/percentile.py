@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from onnxq.core.calibrator import check_percentile
 from onnxq.core.format import Format, Range
 from onnxq.core.statistics import TensorStatistics
 
@@ -16,6 +17,9 @@ class Percentile:
     name: ClassVar[str] = "percentile"
     reads_histogram: ClassVar[bool] = True
     percentile: float = 99.99
+
+    def __post_init__(self) -> None:
+        check_percentile(self.percentile)
 
     def choose(self, measured: TensorStatistics, stored: Format) -> Range:
         """See Calibrator."""

@@ -59,6 +59,9 @@ TENSORRT = Target(
     weights="int8",
     opset=19,
     rest="fp16",
+    advice=frozenset(
+        (few_channels, thin_product, float_source, float_result, graph_output, no_pair_yet, no_convolution)
+    ),
     source="guide, explicit quantization",
     rules=(
         OpRule(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from onnxq.core.float_type import FloatType
 from onnxq.core.graph import GraphView, Node, Site
+from onnxq.core.plan import Plan
 from onnxq.core.rest import Kept, Rest
 from onnxq.core.statistics import Statistics
 from onnxq.stages.lower.exact import exact_nodes
@@ -14,26 +15,28 @@ from onnxq.stages.lower.islands import flooded
 from onnxq.stages.lower.spans import spans, to_measure
 from onnxq.stages.lower.types import Slots, slots_of
 
-__all__ = ["HAZARDS", "lower", "to_measure"]
+__all__ = ["ASKED", "HAZARDS", "lower", "to_measure"]
+
+ASKED = "the recipe asks for it"
 
 
-def lower(
-    view: GraphView, statistics: Statistics, low: FloatType, quantized: Iterable[Site], low_io: bool, opset: int
-) -> Rest:
+def lower(view: GraphView, statistics: Statistics, low: FloatType, plan: Plan, low_io: bool, opset: int) -> Rest:
     """What is computed in `low`, and what stays in FP32, with the reasons.
 
     Args:
         view: a prepared graph.
         statistics: of at least the tensors that `to_measure` names.
         low: the shorter type.
-        quantized: the edges that are read as integers.
+        plan: which edges are read as integers, and which nodes stay in FP32 on request.
         low_io: whether graph inputs and outputs may be of the short type.
         opset: of ai.onnx, that the graph is written in.
     """
-    edges = frozenset(quantized)
+    edges = frozenset(decision.site for decision in plan.quantized)
     facts = Facts(view, spans(view, statistics), low, edges)
     slots = {node.name: found for node in view.nodes if (found := slots_of(node, view, low, opset))}
     kept = {found.node: found for found in (*_without_slots(view, slots, low), *exact_nodes(view, facts.spans, low))}
+    asked = frozenset(plan.fp32)
+    kept |= {n.name: Kept(n.name, n.op, ASKED, "recipe") for n in view.nodes if n.name in asked and n.name in slots}
     for node in view.nodes:
         if node.name in slots and node.name not in kept and (reason := _hazard(facts, node)):
             kept[node.name] = reason

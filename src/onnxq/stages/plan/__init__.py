@@ -6,29 +6,71 @@ from collections.abc import Iterable
 
 from onnxq.core.graph import GraphView
 from onnxq.core.plan import Plan
-from onnxq.core.recipe import Selector
+from onnxq.core.rule import Match, Rule, matches, resolve
 from onnxq.core.target import Target
+from onnxq.errors import PlanError
 from onnxq.stages.plan.check import check_not_empty, check_plan, refuse_quantized
+from onnxq.stages.plan.layers import layers
+from onnxq.stages.plan.obey import check_included, obey
 from onnxq.stages.plan.place import place
+from onnxq.stages.plan.residuals import AS_FOUND, Overrides, residual_joins, said_shortcuts
 from onnxq.stages.plan.ties import tie
 
-__all__ = ["check_plan", "plan"]
+__all__ = ["check_plan", "layers", "matched", "plan", "replan"]
 
 
-def plan(view: GraphView, target: Target, skip: Iterable[Selector] = ()) -> Plan:
+def plan(view: GraphView, target: Target, rules: Iterable[Rule] = (), residuals: Overrides = AS_FOUND) -> Plan:
     """Every decision about `view`, each with its sentence.
 
     Args:
         view: a prepared graph.
         target: the table to interpret.
-        skip: nodes that stay in float.
+        rules: of a recipe, with the parameters of their calibrators written out.
+        residuals: which operand of some residual joins is the shortcut.
 
     Raises:
-        RecipeError: a selector matches no node.
+        RecipeError: a selector matches no node, or asks for what the engine cannot run.
         ModelError: nothing can be quantized, or the model is quantized already.
     """
     refuse_quantized(view)
-    skipped = frozenset().union(*(selector.select(view.nodes) for selector in skip))
-    placed = place(view, target, skipped)
+    settings = resolve(rules, view, layers(view, target))
+    skipped, included = (
+        frozenset(name for name, found in settings.items() if found.has(placement)) for placement in ("skip", "include")
+    )
+    placed = place(view, target, skipped, included, residuals)
     check_not_empty(placed)
-    return tie(placed, view, target)
+    check_included(placed, view, settings)
+    return obey(tie(placed, view, target), view, settings)
+
+
+def replan(
+    made: Plan, view: GraphView, target: Target, rules: Iterable[Rule] = (), residuals: Overrides = AS_FOUND
+) -> Plan:
+    """A plan that somebody else made, less what the rules skip, and with their settings where it has none itself.
+
+    Raises:
+        RecipeError: a selector matches no node, or a rule includes what the plan leaves in float.
+        PlanError: another operand of a residual join is quantized than should be.
+    """
+    residual_joins(view, target, residuals)  # refuses what cannot be
+    said = said_shortcuts(made)
+    for name, shortcut in residuals.items():
+        if name in said and said[name] != shortcut:
+            wanted = "neither" if shortcut is None else shortcut
+            raise PlanError(
+                f"The plan quantizes operand {said[name]} of the residual join '{name}', but {wanted} is asked for. "
+                "Make the plan anew with the same recipe."
+            )
+    settings = resolve(rules, view, layers(view, target))
+    kept = made.without(name for name, found in settings.items() if found.has("skip"))
+    check_included(kept, view, settings)
+    return obey(kept, view, settings)
+
+
+def matched(view: GraphView, target: Target, rules: Iterable[Rule]) -> tuple[Match, ...]:
+    """Each rule with the nodes that it means.
+
+    Raises:
+        RecipeError: a selector matches no node.
+    """
+    return matches(rules, view, layers(view, target))

@@ -11,7 +11,7 @@ from onnxq.core.spec import PerAxis, PerTensor
 from onnxq.core.target import OpRule, Scene, Target
 from onnxq.errors import ModelError, PlanError
 from onnxq.stages.plan.kernels import kernel_heads
-from onnxq.stages.plan.residuals import residual_joins
+from onnxq.stages.plan.residuals import joins_of
 
 
 def check_plan(made: Plan, view: GraphView, target: Target, formats: Container[str]) -> None:
@@ -24,7 +24,7 @@ def check_plan(made: Plan, view: GraphView, target: Target, formats: Container[s
     """
     refuse_quantized(view)
     check_not_empty(made)
-    joins = residual_joins(view, target)
+    joins = joins_of(made, view, target)
     heads = kernel_heads(view, target, joins)
     scene = Scene(view, target, heads, frozenset(made.activations))
     if unknown := [name for name in made.residuals if name not in view.by_name]:

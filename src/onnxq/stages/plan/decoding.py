@@ -42,13 +42,13 @@ def _tail(view: GraphView, target: Target) -> frozenset[str]:
     weighted = {rule.op for rule in target.rules if rule.weights}
     found: set[str] = set()
     for node in reversed(view.nodes):
-        ends = node.domain or node.op not in weighted or _is_expectation(view, target, node)
+        ends = node.domain or node.op not in weighted or is_expectation(view, target, node)
         if ends and all(reader.name in found for reader in _readers(view, node)):
             found.add(node.name)
     return frozenset(found)
 
 
-def _is_expectation(view: GraphView, target: Target, node: Node) -> bool:
+def is_expectation(view: GraphView, target: Target, node: Node) -> bool:
     """Whether `node` only weighs probabilities, as box decoding with distributions does (Li et al. 2020, DFL)."""
     if node.op != "Conv" or not view.is_constant(node.inputs[1]) or len(view.constants[node.inputs[1]]) > 1:
         return False

@@ -10,24 +10,40 @@ import numpy as np
 from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.plan import READ_BACK, Decision, Plan
 from onnxq.core.spec import PerAxis, PerTensor, Spec
-from onnxq.core.target import Condition, OpRule, Residual, Scene, Target, tail
+from onnxq.core.target import Condition, EdgeCondition, OpRule, Residual, Scene, Target, tail
 from onnxq.stages.plan.decoding import DECODES, decoding_nodes
 from onnxq.stages.plan.kernels import kernel_heads
-from onnxq.stages.plan.residuals import residual_joins
+from onnxq.stages.plan.residuals import AS_FOUND, Overrides, residual_joins
 
 STORED = "float32"
 """The only type that is quantized; anything else is no FP32 model's activation or weight."""
 
 
-def place(view: GraphView, target: Target, skipped: frozenset[str]) -> Plan:
+def place(
+    view: GraphView,
+    target: Target,
+    skipped: frozenset[str] = frozenset(),
+    included: frozenset[str] = frozenset(),
+    overrides: Overrides = AS_FOUND,
+) -> Plan:
     """A plan with every decision about `view`, without ties.
 
     Weighted operators come first, then the joins their kernels absorb. What lies between kernels comes last and from
     the outputs upwards, as each operator there depends on whether its result is read as INT8.
+
+    Args:
+        view: a prepared graph.
+        target: the table to interpret.
+        skipped: nodes that stay in float on request.
+        included: nodes that are quantized on request, although the table advises against it.
+        overrides: which operand of some residual joins is the shortcut.
+
+    Raises:
+        RecipeError: an override fits no join.
     """
-    joins = residual_joins(view, target)
+    joins = residual_joins(view, target, overrides)
     heads = kernel_heads(view, target, joins)
-    board = _Board(view, target, skipped, heads, joins, decoding_nodes(view, target))
+    board = _Board(view, target, skipped, included, heads, joins, decoding_nodes(view, target))
     rules = {node.name: rule for node in view.nodes if (rule := target.rule(node))}
     if target.writes_integers:
         _forwards(board, rules)
@@ -73,6 +89,7 @@ class _Board:
     view: GraphView
     target: Target
     skipped: frozenset[str]
+    included: frozenset[str]
     heads: Mapping[str, str]
     joins: Mapping[str, tuple[int, Residual]]
     decoding: frozenset[str]
@@ -86,6 +103,10 @@ class _Board:
     def scene(self) -> Scene:
         quantized, readers = frozenset(self.quantized), frozenset(self.readers)
         return Scene(self.view, self.target, self.heads, quantized, readers, self.skipped)
+
+    def obeys(self, node: str, condition: Condition | EdgeCondition) -> bool:
+        """Whether `condition` counts for `node`: who includes a node has heard the advice."""
+        return not (node in self.included and condition in self.target.advice)
 
     def decide(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:
@@ -177,7 +198,9 @@ def _between(board: _Board, node: Node, rule: OpRule) -> Iterator[Decision]:
     for index in indices:
         site = Site(node.inputs[index], node.name, index)
         reason = refusal or board.wrong_type(site.tensor)
-        reason = reason or next((text for c in rule.unless_edge if (text := c(board.scene, site))), None)
+        reason = reason or next(
+            (text for c in rule.unless_edge if board.obeys(node.name, c) and (text := c(board.scene, site))), None
+        )
         if reason:
             yield board.refuse(node, index, reason, rule.source)
         else:
@@ -205,10 +228,12 @@ def _float(board: _Board, node: Node) -> Iterator[Decision]:
 
 def _refusal(board: _Board, node: Node, conditions: Iterable[Condition]) -> str | None:
     scene = board.scene
-    return _skip(board, node) or next((text for c in conditions if (text := c(scene, node))), None)
+    return _skip(board, node) or next(
+        (text for c in conditions if board.obeys(node.name, c) and (text := c(scene, node))), None
+    )
 
 
 def _skip(board: _Board, node: Node) -> str | None:
     if node.name in board.skipped:
         return "skipped on request"
-    return DECODES if node.name in board.decoding else None
+    return DECODES if node.name in board.decoding - board.included else None

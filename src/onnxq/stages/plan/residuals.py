@@ -10,19 +10,74 @@ Source: ModelOpt 0.47, build_non_residual_input_map; TensorRT guide, residual co
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from onnxq.core.graph import GraphView, Node
+from onnxq.core.plan import Plan
 from onnxq.core.target import Residual, Target
+from onnxq.errors import RecipeError, near_misses
+
+Overrides = Mapping[str, int | None]
+"""For some joins by name, the index of the operand that is the shortcut, or None for neither."""
+
+AS_FOUND: Overrides = MappingProxyType({})
 
 
-def residual_joins(view: GraphView, target: Target) -> dict[str, tuple[int, Residual]]:
-    """For each residual join, the index of its shortcut operand and the row that says so."""
+def residual_joins(view: GraphView, target: Target, overrides: Overrides = AS_FOUND) -> dict[str, tuple[int, Residual]]:
+    """For each residual join, the index of its shortcut operand and the row that says so.
+
+    Args:
+        view: the graph.
+        target: its rows say which operators join branches.
+        overrides: where somebody knows better.
+
+    Raises:
+        RecipeError: an override names no residual join, or leaves an operand that no kernel computes.
+    """
     found: dict[str, tuple[int, Residual]] = {}
     for node in view.nodes:
         for row in target.residuals:
             if node.op == row.op and not node.domain and (shortcut := _shortcut(view, target, row, node)) is not None:
                 found[node.name] = shortcut, row
-    return found
+    for name, given in overrides.items():
+        if problem := _problem(view, target, found, name, given):
+            raise RecipeError(problem)
+    chosen = ((name, overrides.get(name, shortcut), row) for name, (shortcut, row) in found.items())
+    return {name: (shortcut, row) for name, shortcut, row in chosen if shortcut is not None}
+
+
+def joins_of(made: Plan, view: GraphView, target: Target) -> dict[str, tuple[int, Residual]]:
+    """The same with the shortcuts that a plan quantizes, where they can be some."""
+    found = residual_joins(view, target)
+    said = said_shortcuts(made)
+    return residual_joins(view, target, {n: i for n, i in said.items() if not _problem(view, target, found, n, i)})
+
+
+def said_shortcuts(made: Plan) -> Overrides:
+    """The operand that a plan quantizes of each of its joins."""
+    joins = frozenset(made.residuals)
+    return {d.site.node: d.site.index for d in made.quantized if d.site.node in joins}
+
+
+def _problem(
+    view: GraphView, target: Target, found: Mapping[str, tuple[int, Residual]], name: str, given: int | None
+) -> str | None:
+    """Why `given` cannot be the shortcut of the join `name`."""
+    join = view.by_name.get(name)
+    if join is None:
+        return f"The residual join '{name}' is no node of the model.{near_misses(name, found or view.by_name)}"
+    if name not in found:
+        return (
+            f"{join} is no residual join for the target '{target.name}': that adds the result of a convolution to "
+            f"something else of one shape.{near_misses(name, found)}"
+        )
+    if given is not None and _head(view, target, found[name][1], join.inputs[1 - given]) is None:
+        return (
+            f"Operand {given} of {join} cannot be the shortcut: no convolution computes the other one, "
+            f"'{join.inputs[1 - given]}', and could add it."
+        )
+    return None
 
 
 def _shortcut(view: GraphView, target: Target, row: Residual, join: Node) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from onnxq.catalog.calibrators import calibrator_of
 from onnxq.core.calibrator import Calibrator
 from onnxq.core.format import Format
 from onnxq.core.graph import GraphView
@@ -33,7 +34,7 @@ def scale(
         view: has the weights.
         statistics: of at least the activations that `lacking` names.
         formats: by name.
-        calibrators: of activations, and of weights.
+        calibrators: of activations, and of weights, where the plan names no other.
         known: scales of activations that are taken as they are.
 
     Raises:
@@ -41,5 +42,11 @@ def scale(
     """
     for_activations, for_weights = calibrators
     activations = activation_params(plan, statistics, formats, for_activations, known)
-    weights = {site: weight_params(site, view, spec, formats, for_weights) for site, spec in plan.weights}
+    weights = {
+        d.site: weight_params(
+            d.site, view, d.spec, formats, calibrator_of(d.calibrator) if d.calibrator else for_weights
+        )
+        for d in plan.quantized
+        if d.spec and d.spec.role == "weight"
+    }
     return Scales(activations, weights)

@@ -12,6 +12,7 @@ from functools import reduce
 
 import numpy as np
 
+from onnxq.catalog.calibrators import calibrator_of
 from onnxq.core.calibrator import Calibrator
 from onnxq.core.format import Format, Range
 from onnxq.core.known_scales import KnownScales
@@ -21,15 +22,12 @@ from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.errors import DataError
 from onnxq.stages.scale.floors import floored_params
 
-Group = tuple[str, ...]
-"""Quantized activations that share one scale."""
-
 _SHOWN = 5
 
 
 def lacking(plan: Plan, known: KnownScales) -> tuple[str, ...]:
     """The quantized activations that `known` leaves open, in the order of the plan: those that must be measured."""
-    needed = {tensor for group in _groups(plan).values() if known.largest(group) is None for tensor in group}
+    needed = {tensor for group in plan.sharing.values() if known.largest(group) is None for tensor in group}
     return tuple(tensor for tensor in plan.activations if tensor in needed)
 
 
@@ -38,39 +36,38 @@ def activation_params(
 ) -> Mapping[str, QuantParams]:
     """The parameters of each quantized activation, in the order of the plan.
 
+    Args:
+        plan: what is quantized; its decisions may name calibrators of their own.
+        statistics: of at least the activations that `lacking` names.
+        formats: by name.
+        calibrator: of all other activations.
+        known: scales that are taken as they are.
+
     Raises:
         DataError: an activation has neither a known scale nor statistics.
     """
     _refuse_unmeasured(plan, statistics, known)
-    groups = _groups(plan)
+    groups = plan.sharing
     measured = {
         group: reduce(TensorStatistics.merge, (_without_channels(statistics.tensors[tensor]) for tensor in group))
         for group in dict.fromkeys(groups.values())
         if known.largest(group) is None
     }
     params: dict[str, QuantParams] = {}
-    for tensor, spec in ((d.site.tensor, d.spec) for d in plan.quantized):
+    for decision in plan.quantized:
+        tensor, spec = decision.site.tensor, decision.spec
         if spec is None or spec.role == "weight" or tensor in params:
             continue
+        chooser = calibrator_of(decision.calibrator) if decision.calibrator else calibrator
         group, stored = groups[tensor], formats[spec.format]
         given = known.largest(group)
-        covered = Range(0.0, 0.0) if given is not None else calibrator.choose(measured[group], stored)
+        covered = Range(0.0, 0.0) if given is not None else chooser.choose(measured[group], stored)
         found = stored.scale(covered) if given is None else float(given)
-        source = calibrator.name if given is None else known.source
+        source = (decision.calibrator or calibrator.name) if given is None else known.source
         others = ", ".join(f"'{other}'" for other in group if other != tensor)
         made = floored_params([found], (), spec, f"{source}, shared with {others}" if others else source)
         params[tensor] = replace(made, zero_point=stored.zero_point(covered), known=given is not None)
     return params
-
-
-def _groups(plan: Plan) -> Mapping[str, Group]:
-    """The group of each quantized activation; its own, if it shares its scale with none."""
-    groups: dict[str, Group] = {tensor: (tensor,) for tensor in plan.activations}
-    for tied in plan.ties:
-        members = tuple(tensor for tensor in tied if tensor in groups)
-        if len(members) > 1:
-            groups.update(dict.fromkeys(members, members))
-    return groups
 
 
 def _without_channels(measured: TensorStatistics) -> TensorStatistics:

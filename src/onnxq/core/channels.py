@@ -1,0 +1,32 @@
+"""How many channels an operator with weights reads and writes."""
+
+from __future__ import annotations
+
+from onnxq.core.graph import GraphView, Node
+
+
+def channels(view: GraphView, node: Node) -> tuple[int, int] | None:
+    """The input and output channels of `node`, all groups together; None if it has no constant weight to tell.
+
+    Weights are (out_channels, in_channels / group, *kernel) of Conv, (in_channels, out_channels / group, *kernel) of
+    ConvTranspose, (..., in, out) of MatMul and Gemm, or (out, in) if Gemm's transB is set.
+    """
+    if node.domain or node.op not in ("Conv", "ConvTranspose", "Gemm", "MatMul") or len(node.inputs) < 2:
+        return None
+    weight = view.constants.get(node.inputs[1])
+    if weight is None or weight.ndim < (3 if node.op.startswith("Conv") else 2):
+        return None
+    group = node.integer("group", 1)
+    match node.op:
+        case "Conv":
+            return weight.shape[1] * group, weight.shape[0]
+        case "ConvTranspose":
+            return weight.shape[0], weight.shape[1] * group
+    return weight.shape[::-1] if node.integer("transB", 0) else weight.shape[-2:]
+
+
+def is_depthwise(view: GraphView, node: Node) -> bool:
+    """Whether `node` is a convolution of several groups with one input channel each."""
+    if node.op not in ("Conv", "ConvTranspose") or (found := channels(view, node)) is None:
+        return False
+    return node.integer("group", 1) == found[0] > 1
