@@ -175,6 +175,22 @@ class Plan:
             ),
         )
 
+    def calibrated(self, calibrator: str | None) -> Plan:
+        """The plan with one calibrator for all activations."""
+        weights = frozenset(site for site, _ in self.weights)
+        return replace(
+            self,
+            decisions=tuple(
+                replace(d, calibrator=calibrator) if d.spec and d.site not in weights else d for d in self.decisions
+            ),
+        )
+
+    def only(self, sites: Iterable[Site]) -> Plan:
+        """The plan with nothing but the edges `sites` quantized."""
+        kept = frozenset(sites)
+        decisions = tuple(decision for decision in self.quantized if decision.site in kept)
+        return replace(self, decisions=decisions, ties=(), residuals=())
+
     def to_json(self) -> str:
         """The plan as JSON text that a person can edit: a spec of null leaves its edge in float."""
         head = {"onnxq_plan": VERSION, "target": self.target, "model": self.fingerprint}

@@ -29,6 +29,7 @@ class Recipe:
         include: selectors of nodes that are quantized although the table advises against it; as rules before `skip`.
         rules: settings for single nodes. Of the rules that set one thing of one node the most specific holds, of
             several such the last.
+        tensors: the calibrators of single activations, by name; these hold whatever rules say of their readers.
         residuals: for residual joins by name, which of their two operands is the shortcut: 0, 1, or None for neither.
         labels: the name of the evaluation array that holds class numbers; found by itself if it is the only extra one.
         rest: the floating-point type of what is not quantized: "fp32", "fp16" or "bf16"; the target's if None.
@@ -53,6 +54,7 @@ class Recipe:
     weight_granularity: str = "per_channel"
     include: Sequence[Selector | str] = ()
     rules: Sequence[Rule] = ()
+    tensors: Mapping[str, str] = field(default_factory=dict)
     residuals: Mapping[str, int | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -102,13 +102,15 @@ def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -
     if not recipe.int8:
         return Plan(subject.target.name, subject.view.fingerprint, ())
     rules = tuple(_checked(rule, subject) for rule in recipe.statements)
+    for calibrator in dict.fromkeys(recipe.tensors.values()):
+        _check_calibrator(calibrator)
     if given is None:
-        return make_plan(subject.view, subject.target, rules, recipe.residuals)
+        return make_plan(subject.view, subject.target, rules, recipe.residuals, recipe.tensors)
     text = given.to_json() if isinstance(given, Plan) else given
     made = Plan.from_json(text, subject.view)  # checks it against the graph
     for calibrator in dict.fromkeys(d.calibrator for d in made.decisions if d.calibrator):
         _check_calibrator(calibrator)
-    made = replan(made, subject.view, subject.target, rules, recipe.residuals)
+    made = replan(made, subject.view, subject.target, rules, recipe.residuals, recipe.tensors)
     check_plan(made, subject.view, subject.target, FORMATS_BY_NAME)
     return made
 

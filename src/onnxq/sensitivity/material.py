@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from onnxq.catalog import pick
-from onnxq.catalog.calibrators import CALIBRATORS
+from onnxq.catalog.calibrators import calibrator_of
 from onnxq.catalog.floats import FLOATS
 from onnxq.core.budget import Choice
-from onnxq.core.calibrator import Calibrator
-from onnxq.core.format import Format, Range
+from onnxq.core.calibrator import spelled
 from onnxq.core.group import Group
 from onnxq.core.known_scales import KnownScales
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
 from onnxq.core.scales import QuantParams, Scales
-from onnxq.core.statistics import Statistics, TensorStatistics
+from onnxq.core.selector import Selector
+from onnxq.core.statistics import Statistics
 from onnxq.core.variant import Variant
 from onnxq.pipeline.subject import FORMATS_BY_NAME, Subject, plan_of
 from onnxq.stages.scale import activation_params, scale
+
+Chosen = dict[tuple[tuple[str, ...], str | None], Mapping[str, QuantParams]]
+"""(tensors that share a scale, calibrator) -> their parameters."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Material:
         known: scales from elsewhere, which are not touched.
         plan: full quantization: what the recipe alone asks for.
         groups: what may be left in float.
-        ranges: what calibrators chose so far.
+        macs: the multiply-accumulates of each node for one sample.
+        chosen: the scales that were computed so far.
     """
 
     subject: Subject
@@ -44,77 +47,62 @@ class Material:
     known: KnownScales
     plan: Plan
     groups: tuple[Group, ...]
-    ranges: dict[Any, Range] = field(default_factory=dict)
+    macs: Mapping[str, int]
+    chosen: Chosen = field(default_factory=dict)
 
     @cached_property
     def settled(self) -> frozenset[str]:
-        """Activations whose scale is not to be chosen."""
-        return frozenset(self.known.scales)
+        """Activations whose scale is not to be chosen: it is known, or the recipe names their calibrator."""
+        asked = {d.site.tensor for d in self.plan.quantized if d.calibrator}
+        return frozenset(self.known.scales) | asked
 
     def asked(self, choice: Choice) -> Recipe:
         """The recipe that a choice comes to."""
         nodes = [site.node for group in self.groups if group.name in choice.floats for site in group.sites]
-        return replace(self.recipe, skip=(*self.recipe.skip, *dict.fromkeys(nodes)))
+        return replace(
+            self.recipe,
+            skip=(*self.recipe.skip, *(Selector.named(name) for name in dict.fromkeys(nodes))),
+            tensors={**self.recipe.tensors, **dict(sorted(choice.calibrators))},
+        )
+
+    def plan_of(self, choice: Choice) -> Plan:
+        """The plan of a choice, made anew: what lies between groups in float may follow them."""
+        if len(choice.floats) == len(self.groups):
+            return self.plan.only(())
+        return plan_of(self.subject, self.asked(choice))
 
     def variant(self, choice: Choice) -> Variant:
-        """What a choice comes to, planned anew: what lies between groups in float may follow them."""
-        if len(choice.floats) == len(self.groups):
-            plan = replace(self.plan, decisions=(), ties=(), residuals=())
-        else:
-            plan = plan_of(self.subject, self.asked(choice))
-        return Variant(", ".join(sorted(choice.floats)), plan, self._scales(plan, dict(choice.calibrators)))
+        """What a choice computes."""
+        plan = self.plan_of(choice)
+        return Variant(", ".join(sorted(choice.floats)), plan, self._scales(plan))
+
+    def share(self, choice: Choice) -> float:
+        """The part of all multiply-accumulates that compute in INT8."""
+        nodes = {decision.site.node for decision in self.plan_of(choice).quantized}
+        return sum(self.macs[name] for name in nodes) / max(1, sum(self.macs.values()))
 
     def scales_by(self, calibrator: str) -> Scales:
-        """The scales of the full plan with another calibrator for all activations; the recipe's if it has no name."""
-        return self._final(replace(self._own, activations=self._activations(self.plan, calibrator)))
+        """The scales of the full plan with one calibrator for all activations; as the recipe asks if it has no name."""
+        return self._scales(self.plan.calibrated(calibrator) if calibrator else self.plan)
 
     @cached_property
-    def _own(self) -> Scales:
-        calibrators = self._calibrator(""), self._calibrator(self.recipe.weight_calibrator)
-        return scale(self.plan, self.subject.view, self.statistics, FORMATS_BY_NAME, calibrators, self.known)
+    def _weights(self) -> Scales:
+        plan = self.plan.only(site for site, _ in self.plan.weights)
+        by = calibrator_of(spelled(self.recipe.weight_calibrator, self.recipe.percentile))
+        return scale(plan, self.subject.view, self.statistics, FORMATS_BY_NAME, (by, by), self.known)
 
-    def _scales(self, plan: Plan, calibrators: Mapping[str, str]) -> Scales:
-        found = dict(self._activations(plan, ""))
-        for name in sorted(set(calibrators.values())):
-            others = self._activations(plan, name)
-            found |= {tensor: others[tensor] for tensor in found if calibrators.get(tensor) == name}
-        return self._final(replace(self._own, activations=found))
-
-    def _activations(self, plan: Plan, calibrator: str) -> Mapping[str, QuantParams]:
-        return activation_params(plan, self.statistics, FORMATS_BY_NAME, self._calibrator(calibrator), self.known)
-
-    def _final(self, scales: Scales) -> Scales:
+    def _scales(self, plan: Plan) -> Scales:
+        by = {d.site.tensor: d.calibrator for d in plan.quantized if d.site.tensor in plan.sharing}
+        wanted = {(group, by[group[0]]) for group in plan.sharing.values()}
+        missing = {group for group, _ in wanted - self.chosen.keys()}
+        if missing:
+            part = plan.only(d.site for d in plan.quantized if plan.sharing.get(d.site.tensor) in missing)
+            general = calibrator_of(spelled(self.recipe.calibrator, self.recipe.percentile))
+            found = activation_params(
+                replace(part, ties=plan.ties), self.statistics, FORMATS_BY_NAME, general, self.known
+            )
+            for group in missing:
+                self.chosen[group, by[group[0]]] = {tensor: found[tensor] for tensor in group}
+        activations = {t: self.chosen[plan.sharing[t], by[t]][t] for t in plan.activations}
         rest = pick(FLOATS, self.subject.target.rest, "type of the rest")
-        return scales.on_grid(rest).stored_in(self.subject.low)
-
-    def _calibrator(self, spelled: str) -> Calibrator:
-        name, _, percentile = (spelled or self.recipe.calibrator).partition(" ")
-        chosen: Any = pick(CALIBRATORS, name, "calibrator")
-        if name == "percentile":
-            chosen = replace(chosen, percentile=float(percentile or self.recipe.percentile))
-        return _Remembering(chosen, self.ranges)
-
-
-@dataclass(frozen=True)
-class _Remembering:
-    """A calibrator that chooses the range of a tensor once, however many choices quantize it."""
-
-    calibrator: Any
-    ranges: dict[Any, Range]
-
-    @property
-    def name(self) -> str:
-        """See Calibrator."""
-        return str(self.calibrator.name)
-
-    @property
-    def reads_histogram(self) -> bool:
-        """See Calibrator."""
-        return bool(self.calibrator.reads_histogram)
-
-    def choose(self, measured: TensorStatistics, stored: Format) -> Range:
-        """See Calibrator."""
-        key = self.calibrator, stored.name, measured.low, measured.high, hash(measured.histogram.tobytes())
-        if key not in self.ranges:
-            self.ranges[key] = self.calibrator.choose(measured, stored)
-        return self.ranges[key]
+        return Scales(activations, self._weights.weights).on_grid(rest).stored_in(self.subject.low)

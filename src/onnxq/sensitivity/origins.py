@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from onnxq.catalog.metrics.sqnr import SQNR
 from onnxq.core.batch import Source
-from onnxq.core.graph import Site
-from onnxq.core.plan import Plan
 from onnxq.core.report import Fidelity
 from onnxq.core.scales import Scales
 from onnxq.core.variant import Variant
@@ -46,11 +44,9 @@ class Noises:
 
         Tensors that share a scale share the calibrator, too.
         """
-        plan = self.material.plan
-        tied = {tensor: group for group in plan.ties for tensor in group}
         found: dict[str, str] = {}
-        for group in dict.fromkeys(tied.get(tensor, (tensor,)) for tensor in self.activations):
-            members = [self.activations[tensor] for tensor in group if tensor in self.activations]
+        for group in dict.fromkeys(self.material.plan.sharing.values()):
+            members = [self.activations[tensor] for tensor in group]
             noise = {name: sum(float(member[name].sum()) for member in members) for name in members[0]}
             own = next(iter(noise))
             best = min(noise, key=lambda name: noise[name])  # the first of equals
@@ -84,11 +80,12 @@ def measure_noise(bench: Bench, material: Material, source: Source) -> Noises:
     ways = {name: material.scales_by(name) for name in (OWN, *CANDIDATES)}
     names = {tensor: (OWN,) if tensor in material.settled else tuple(ways) for tensor in plan.activations}
     alone: dict[_Key, Variant] = {}
-    for tensor, name in ((tensor, name) for tensor in plan.activations for name in names[tensor]):
-        sites = frozenset(d.site for d in plan.quantized if d.site.tensor == tensor)
-        alone.setdefault(_key(ways[name], tensor), Variant(f"{tensor} by {name}", _only(plan, sites), ways[name]))
+    for tensor in plan.activations:
+        only = plan.only(decision.site for decision in plan.quantized if decision.site.tensor == tensor)
+        for name in names[tensor]:
+            alone.setdefault(_key(ways[name], tensor), Variant(f"{tensor} by {name}", only, ways[name]))
     weights = {group.name: frozenset(group.sites) & ways[OWN].weights.keys() for group in material.groups}
-    of_weights = [Variant(name, _only(plan, sites), ways[OWN]) for name, sites in weights.items() if sites]
+    of_weights = [Variant(name, plan.only(sites), ways[OWN]) for name, sites in weights.items() if sites]
     figures = bench.measure([*alone.values(), *of_weights], source, Scoring((SQNR,)))
     powers = [_power(fidelity) for fidelity in figures]
     measured = dict(zip(alone, powers, strict=False))
@@ -105,12 +102,6 @@ _Key = tuple[str, bytes, int]
 def _key(scales: Scales, tensor: str) -> _Key:
     params = scales.activations[tensor]
     return tensor, params.scale.tobytes(), params.zero_point
-
-
-def _only(plan: Plan, sites: frozenset[Site]) -> Plan:
-    """The plan with nothing but the edges `sites` quantized."""
-    kept = tuple(decision for decision in plan.quantized if decision.site in sites)
-    return replace(plan, decisions=kept, ties=(), residuals=())
 
 
 def _power(fidelity: Fidelity) -> Power:

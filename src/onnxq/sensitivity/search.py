@@ -1,7 +1,7 @@
 """Finds what to leave in float so that a budget holds, with as much as possible in INT8.
 
-The noise model says which choices are worth measuring (`knapsack.py`): one for each of some limits of noise. Between the
-best that holds and the next that does not, bisection follows. Where the figure is free of chance, groups are then
+The noise model says which choices are worth measuring (`knapsack.py`): one for each of some limits of noise. Between
+the best that holds and the next that does not, bisection follows. Where the figure is free of chance, groups are then
 taken back into INT8 one by one, or exchanged for cheaper ones, and calibrators are changed, as long as that helps:
 measured, because errors of neighbours partly cancel, which no sum of powers can know.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from onnxq.core.budget import Choice, Point
 from onnxq.core.group import Group
@@ -24,8 +25,12 @@ RUNGS, RUNG = 16, 3.0
 HALVINGS = 6
 """The limit is then found to within a twentieth of a dB."""
 
-EXCHANGES = 24
-"""Pairs of groups that are measured in each round of exchanges: those that would save the most."""
+EXCHANGES, ROUNDS = 24, 6
+"""Pairs of groups that are measured in each round of exchanges, those that would save the most; and how many rounds."""
+
+
+TOGETHER = 12
+"""About so many numbers of changed calibrators are tried."""
 
 
 @dataclass
@@ -55,12 +60,10 @@ class Search:
             return
         model = self.noises.model(dict(start.choice.calibrators))
         self._descend(start.choice, model)
-        while self.exact and (before := self.best()):
+        if self.exact and (found := self.best()):
+            self._calibrate(found)
             self._take_back()
             self._exchange(model)
-            self._calibrate(self.best() or before)
-            if self.best() == before:
-                return
 
     def best(self) -> Point | None:
         """The cheapest choice that holds the budget, None if none does."""
@@ -109,9 +112,12 @@ class Search:
     def _exchange(self, model: NoiseModel) -> None:
         """Takes an expensive group back into INT8 and leaves a cheaper one in float, as long as that helps."""
         best = self.best()
-        while best:
-            pairs = [pair for pair, _ in zip(self._exchanges(model, best.choice), range(EXCHANGES), strict=False)]
-            points = self.trials.measure([best.choice.exchanging(back, into) for back, into in pairs])
+        for _ in range(ROUNDS):
+            if best is None:
+                return
+            choice = best.choice
+            pairs = islice(self._exchanges(model, choice), EXCHANGES)
+            points = self.trials.measure([choice.exchanging(*pair) for pair in pairs])
             best = next((point for point in points if point.figure >= self.allowed), None)
 
     def _exchanges(self, model: NoiseModel, choice: Choice) -> Iterator[tuple[str, str]]:
@@ -129,34 +135,33 @@ class Search:
                 yield back, into
 
     def _calibrate(self, start: Point) -> Point:
-        """Changes calibrators, those that help the most first, as many at once as help together."""
-        best = start
-        changes = list(self._changes(start.choice))
-        points = self.trials.measure([start.choice.calibrated(change) for change in changes])
-        gains = sorted(
-            ((point.figure - start.figure, number) for number, point in enumerate(points)), key=lambda g: (-g[0], g[1])
-        )
-        helping = [changes[number] for gain, number in gains if gain > 0.0]
-        together: list[Choice] = []
-        choice = start.choice
-        for change in helping:
-            if not change.keys() & {t for t, n in choice.calibrators if (t, n) not in start.choice.calibrators}:
-                choice = choice.calibrated(change)
-                together.append(choice)
-        for point in self.trials.measure(together[:: max(1, len(together) // 12)]):
-            best = point if point.figure > best.figure else best
-        return best
+        """Changes calibrators: those that help the most alone, as many at once as help together."""
+        changes = dict(enumerate(self._changes(start.choice)))
+        points = self.trials.measure([start.choice.calibrated(change) for change in changes.values()])
+        gains = {number: point.figure - start.figure for number, point in enumerate(points)}
+        together = [start.choice]
+        changed: set[str] = set()
+        for number in sorted(gains, key=lambda number: (-gains[number], number)):
+            if gains[number] > 0.0 and changed.isdisjoint(changes[number]):
+                together.append(together[-1].calibrated(changes[number]))
+                changed.update(changes[number])
+        tried = self.trials.measure(together[:: max(1, len(together) // TOGETHER)])
+        return max((start, *points, *tried), key=lambda point: point.figure)
 
     def _changes(self, choice: Choice) -> Iterator[dict[str, str]]:
-        """Other calibrators for each activation that is quantized, together with what shares its scale."""
+        """Other calibrators for each activation that is quantized, together with what shares its scale.
+
+        Those that make twice the noise are not worth measuring.
+        """
         now = dict(choice.calibrators)
-        plan = self.trials.material.plan
-        tied = {tensor: group for group in plan.ties for tensor in group}
-        for group in dict.fromkeys(tied.get(tensor, (tensor,)) for tensor in plan.activations):
-            seen = [self.noises.activations[group[0]][now.get(group[0], OWN)].tobytes()]
-            for name, power in self.noises.activations[group[0]].items():
-                if power.tobytes() not in seen:
-                    seen.append(power.tobytes())
+        plan = self.trials.material.plan_of(choice)
+        for group in dict.fromkeys(plan.sharing.values()):
+            powers = self.noises.activations[group[0]]
+            own = float(powers[now.get(group[0], OWN)].sum())
+            seen = {own}
+            for name, power in ((name, float(power.sum())) for name, power in powers.items()):
+                if power not in seen and power < 2 * own:
+                    seen.add(power)
                     yield dict.fromkeys(group, name)
 
     def _in_float(self, point: Point | None) -> list[Group]:

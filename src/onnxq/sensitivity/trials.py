@@ -15,7 +15,8 @@ from onnxq.sensitivity.bench import Bench
 from onnxq.sensitivity.material import Material
 from onnxq.sensitivity.sheet import Scoring
 
-class TimeUp(Exception):  # noqa: N818 - nothing went wrong
+
+class TimeUp(Exception):
     """The time limit of a search has passed."""
 
 
@@ -72,7 +73,6 @@ class Trials:
         material: makes variants of choices.
         source: what they are measured on.
         judge: has the budget.
-        total: the multiply-accumulates of the whole model.
         deadline: when to stop, by `time.monotonic`; None for never.
         found: what was measured so far.
     """
@@ -81,7 +81,6 @@ class Trials:
     material: Material
     source: Source
     judge: Judge
-    total: int
     deadline: float | None = None
     found: dict[Choice, Point] = field(default_factory=dict)
 
@@ -98,7 +97,7 @@ class Trials:
             variants = [self.material.variant(choice) for choice in fresh]
             figures = self.bench.measure(variants, self.source, self.judge.scoring)
             for choice, fidelity in zip(fresh, figures, strict=True):
-                self.found[choice] = self._point(choice, self.judge.figure(fidelity))
+                self.found[choice] = Point(self.material.share(choice), self.judge.figure(fidelity), choice)
         return [self.found[choice] for choice in wanted]
 
     def check_time(self) -> None:
@@ -109,10 +108,6 @@ class Trials:
         """
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise TimeUp
-
-    def _point(self, choice: Choice, figure: float) -> Point:
-        computing = sum(group.macs for group in self.groups if group.name not in choice.floats)
-        return Point(computing / max(1, self.total), figure, choice)
 
     @property
     def groups(self) -> Sequence[Group]:

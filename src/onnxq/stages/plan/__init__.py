@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from onnxq.core.graph import GraphView
 from onnxq.core.plan import Plan
@@ -11,7 +11,7 @@ from onnxq.core.target import Target
 from onnxq.errors import PlanError
 from onnxq.stages.plan.check import check_not_empty, check_plan, refuse_quantized
 from onnxq.stages.plan.layers import layers
-from onnxq.stages.plan.obey import check_included, obey
+from onnxq.stages.plan.obey import NO_TENSORS, check_included, obey
 from onnxq.stages.plan.place import place
 from onnxq.stages.plan.residuals import AS_FOUND, Overrides, residual_joins, said_shortcuts
 from onnxq.stages.plan.ties import tie
@@ -19,7 +19,13 @@ from onnxq.stages.plan.ties import tie
 __all__ = ["check_plan", "layers", "matched", "plan", "replan"]
 
 
-def plan(view: GraphView, target: Target, rules: Iterable[Rule] = (), residuals: Overrides = AS_FOUND) -> Plan:
+def plan(
+    view: GraphView,
+    target: Target,
+    rules: Iterable[Rule] = (),
+    residuals: Overrides = AS_FOUND,
+    tensors: Mapping[str, str] = NO_TENSORS,
+) -> Plan:
     """Every decision about `view`, each with its sentence.
 
     Args:
@@ -27,9 +33,10 @@ def plan(view: GraphView, target: Target, rules: Iterable[Rule] = (), residuals:
         target: the table to interpret.
         rules: of a recipe, with the parameters of their calibrators written out.
         residuals: which operand of some residual joins is the shortcut.
+        tensors: the calibrators of single activations.
 
     Raises:
-        RecipeError: a selector matches no node, or asks for what the engine cannot run.
+        RecipeError: a selector matches no node, or asks for what the engine cannot run; there is no such tensor.
         ModelError: nothing can be quantized, or the model is quantized already.
     """
     refuse_quantized(view)
@@ -40,11 +47,16 @@ def plan(view: GraphView, target: Target, rules: Iterable[Rule] = (), residuals:
     placed = place(view, target, skipped, included, residuals)
     check_not_empty(placed)
     check_included(placed, view, settings)
-    return obey(tie(placed, view, target), view, settings)
+    return obey(tie(placed, view, target), view, settings, tensors)
 
 
 def replan(
-    made: Plan, view: GraphView, target: Target, rules: Iterable[Rule] = (), residuals: Overrides = AS_FOUND
+    made: Plan,
+    view: GraphView,
+    target: Target,
+    rules: Iterable[Rule] = (),
+    residuals: Overrides = AS_FOUND,
+    tensors: Mapping[str, str] = NO_TENSORS,
 ) -> Plan:
     """A plan that somebody else made, less what the rules skip, and with their settings where it has none itself.
 
@@ -64,7 +76,7 @@ def replan(
     settings = resolve(rules, view, layers(view, target))
     kept = made.without(name for name, found in settings.items() if found.has("skip"))
     check_included(kept, view, settings)
-    return obey(kept, view, settings)
+    return obey(kept, view, settings, tensors)
 
 
 def matched(view: GraphView, target: Target, rules: Iterable[Rule]) -> tuple[Match, ...]:

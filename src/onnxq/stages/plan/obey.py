@@ -8,16 +8,26 @@ from dataclasses import replace
 from onnxq.core.graph import GraphView
 from onnxq.core.plan import Decision, Plan
 from onnxq.core.rule import Said, Settings
+from onnxq.core.selector import NAME, Selector
 from onnxq.core.spec import PerTensor
-from onnxq.errors import RecipeError
+from onnxq.errors import RecipeError, near_misses
+
+NO_TENSORS: Mapping[str, str] = {}
+"""No activation has a calibrator of its own."""
 
 
-def obey(made: Plan, view: GraphView, settings: Mapping[str, Settings]) -> Plan:
+def obey(
+    made: Plan, view: GraphView, settings: Mapping[str, Settings], tensors: Mapping[str, str] = NO_TENSORS
+) -> Plan:
     """The plan with calibrators and granularities as the rules have them. What it says itself stays.
 
-    Activations that share a scale have one calibrator: that of the strongest rule for any of their readers.
+    Activations that share a scale have one calibrator: that which `tensors` gives to the first of them that it knows,
+    else that of the strongest rule for any of their readers.
+
+    Raises:
+        RecipeError: `tensors` names what is no tensor of the graph.
     """
-    calibrators = _calibrators(made, settings)
+    calibrators = {**_calibrators(made, settings), **_of_tensors(made, view, tensors)}
     decisions = (_obeyed(d, settings.get(d.site.node, Settings()), calibrators) for d in made.decisions)
     asked = {name for name, found in settings.items() if found.rest and found.rest.value == "fp32"} | {*made.fp32}
     return replace(made, decisions=tuple(decisions), fp32=tuple(name for name in view.by_name if name in asked))
@@ -67,6 +77,22 @@ def _calibrators(made: Plan, settings: Mapping[str, Settings]) -> Mapping[str, S
             found[group] = said
     fixed = {made.sharing[d.site.tensor] for d in made.quantized if d.calibrator and d.site.tensor in made.sharing}
     return {t: said for group, said in found.items() if group not in fixed for t in group}
+
+
+def _of_tensors(made: Plan, view: GraphView, tensors: Mapping[str, str]) -> Mapping[str, Said[str]]:
+    if unknown := [tensor for tensor in tensors if tensor not in view.sites]:
+        raise RecipeError(
+            f"The recipe calibrates the tensor '{unknown[0]}', which the model lacks."
+            f"{near_misses(unknown[0], view.sites)}"
+        )
+    groups = dict.fromkeys(made.sharing.values())
+    chosen = {group: next((tensors[t] for t in group if t in tensors), None) for group in groups}
+    return {
+        tensor: Said(calibrator, Selector.named(tensor), (NAME, 1, 0))
+        for group, calibrator in chosen.items()
+        if calibrator
+        for tensor in group
+    }
 
 
 def _obeyed(decision: Decision, settings: Settings, calibrators: Mapping[str, Said[str]]) -> Decision:
