@@ -9,6 +9,7 @@ from onnxq import onnx_io
 from onnxq.catalog.floats.fp32 import FP32
 from onnxq.core.batch import Run, Source, Tensors
 from onnxq.core.execution import Execution
+from onnxq.core.journal import Journal
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.core.tap import Tap, channel_axis
 from onnxq.errors import DataError
@@ -16,7 +17,7 @@ from onnxq.pipeline.sources import BATCH_SIZE, first
 from onnxq.pipeline.subject import Subject
 from onnxq.runtimes import machine, onnxruntime
 from onnxq.runtimes.setup import Setup
-from onnxq.stages.calibrate import Journal, Limits, calibrate
+from onnxq.stages.calibrate import Begun, Limits, calibrate
 from onnxq.stages.lower import to_measure
 
 SHARE, MOST = 8, 1 << 28
@@ -69,7 +70,7 @@ def fitting_batch_size(subject: Subject, tensors: Wanted, feeds: Tensors, execut
 
 
 def measure(
-    subject: Subject, source: Source, tensors: Wanted, execution: Execution, journal: Journal
+    subject: Subject, source: Source, tensors: Wanted, execution: Execution, journal: Journal[Begun]
 ) -> Mapping[str, TensorStatistics]:
     """The statistics of `tensors` over all samples of `source`.
 
