@@ -12,6 +12,7 @@ from onnxq.core.execution import Execution
 from onnxq.core.journal import Journal
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.core.tap import Tap, channel_axis
+from onnxq.core.work import Sizes
 from onnxq.errors import DataError
 from onnxq.pipeline.sources import BATCH_SIZE, first
 from onnxq.pipeline.subject import Subject
@@ -51,6 +52,17 @@ def taps(subject: Subject, tensors: Wanted, feeds: Tensors) -> tuple[Tap, ...]:
         Tap(name, channel_axis(subject.view, name) if binned else None, fed.get(name, sizes.get(name, guess)), binned)
         for name, binned in tensors.items()
     )
+
+
+def shapes(subject: Subject, feeds: Tensors, execution: Execution) -> Sizes:
+    """The shape of each tensor for `feeds`: inferred, or seen in a run where that is not possible."""
+    known = onnx_io.tensor_shapes(subject.prepared.model, feeds)
+    view = subject.view
+    unknown = [t for node in view.nodes for t in node.outputs if t not in known and view.dtypes.get(t) == "float32"]
+    if not unknown:
+        return known
+    seen = onnxruntime.Session(subject.prepared.model, unknown, Setup.of(execution))(feeds)
+    return {**known, **{name: value.shape for name, value in seen.items()}}
 
 
 def fitting_batch_size(subject: Subject, tensors: Wanted, feeds: Tensors, execution: Execution) -> int:

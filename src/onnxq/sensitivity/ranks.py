@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from onnxq import onnx_io
 from onnxq.core.batch import Source
 from onnxq.core.execution import Execution
 from onnxq.core.group import Group
@@ -26,6 +25,7 @@ from onnxq.core.work import macs_of
 from onnxq.errors import DataError, RecipeError
 from onnxq.pipeline import Model, Scaled, scaled
 from onnxq.pipeline.checkpoint import Record
+from onnxq.pipeline.measurement import shapes
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.sources import first
 from onnxq.sensitivity.bench import Bench
@@ -33,8 +33,8 @@ from onnxq.sensitivity.inquiry import Inquiry, scoring
 from onnxq.sensitivity.sheet import Sheet
 from onnxq.stages.plan.groups import blocks, kernels
 
-NAMED = 3
-"""Groups that an early ranking names."""
+NAMED, EARLIEST = 3, 8
+"""Groups that an early ranking names, and the samples that it needs at least."""
 
 
 def rank(
@@ -89,7 +89,7 @@ class _Work:
     def ranking(self) -> Ranking:
         ready = self.found.ready
         sample = next(first(self.source.batches()).split())
-        sizes = onnx_io.tensor_shapes(ready.subject.prepared.model, sample)
+        sizes = shapes(ready.subject, sample, self.execution)
         groups = kernels(ready.plan, ready.subject.view, ready.subject.target, sizes)
         bench = Bench(ready.given, ready.subject, groups, sample, self.execution)
         if self.inquiry.groups == "blocks":
@@ -156,7 +156,8 @@ class _Early:
 
     def __init__(self, observer: Observer, total: int, ranked: Callable[[Sequence[Fidelity]], Ranking]) -> None:
         self._observer, self._total, self._ranked = observer, total, ranked
-        self._next = 0
+        self._next = EARLIEST
+        self._tell = observer.note
 
     def __call__(self, sheet: Sheet) -> None:
         if sheet.samples < self._next or sheet.samples == self._total:
@@ -164,9 +165,8 @@ class _Early:
         found = self._ranked(sheet.fidelities())
         worst = zip(found.ranks[:NAMED], found.shares, strict=False)
         named = ", ".join(f"'{row.group.name}' ({share:.0f} %)" for row, share in worst)
-        tell = self._observer.detail if self._next else self._observer.note
-        tell(f"After {found.samples} samples, most of the damage is in {named}.")
-        self._next = 2 * sheet.samples
+        self._tell(f"After {found.samples} samples, most of the damage is in {named}.")
+        self._next, self._tell = 2 * sheet.samples, self._observer.detail
 
 
 def _settings(variants: Sequence[Variant], metrics: Sequence[Metric | OwnMetric]) -> str:
