@@ -13,15 +13,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 
 import onnxq
 from cases import Case, find_cases
 from onnxq import onnx_io
 from onnxq.catalog.metrics.sqnr import SQNR
-from onnxq.core.batch import Batch
+from onnxq.core.batch import Batch, Tensors
 from onnxq.core.execution import Execution
 from onnxq.core.group import Group
 from onnxq.core.observer import Clock, Silent
@@ -41,6 +43,8 @@ from onnxq.sensitivity import Bench, Scoring
 from onnxq.stages.plan.groups import kernels
 from onnxq.stages.verify import FidelitySums
 
+Made = TypeVar("Made")
+
 WORST = 5
 """Groups that are named of each model."""
 
@@ -59,10 +63,10 @@ class Race:
 
     @property
     def row(self) -> str:
-        kind, plain = self.naive / self.engine, (self.naive + self.reference) / self.engine
+        whole = self.naive + self.reference
         return (
-            f"| {self.mode} | {self.variants} | {self.engine:.1f} | {self.naive:.1f} | {self.naive + self.reference:.1f} | "
-            f"{kind:.1f} | {plain:.1f} | {self.apart:.2g} | {'yes' if self.same_order else 'no'} |"
+            f"| {self.mode} | {self.variants} | {self.engine:.1f} | {self.naive:.1f} | {whole:.1f} | "
+            f"{self.naive / self.engine:.1f} | {whole / self.engine:.1f} | {self.apart:.2g} | {'yes' if self.same_order else 'no'} |"
         )
 
 
@@ -102,7 +106,7 @@ def naive(found: Scaled, variants: Sequence[Variant], batches: Sequence[Batch]) 
             before, spent = timed(lambda: run_whole(found.ready.given, batches, as_written=False))
             reference += spent
 
-            def one(variant: Variant = variant, before: list[onnxq.core.batch.Tensors] = before) -> Fidelity:
+            def one(variant: Variant = variant, before: list[Tensors] = before) -> Fidelity:
                 written = quantized(found.ready.subject, variant.plan, used(variant))
                 onnx_io.save(written, path)
                 after = run_whole(onnx_io.load(path), batches, as_written=True)
@@ -117,7 +121,7 @@ def naive(found: Scaled, variants: Sequence[Variant], batches: Sequence[Batch]) 
     return figures, seconds, reference
 
 
-def run_whole(model: object, batches: Sequence[Batch], as_written: bool) -> list[object]:
+def run_whole(model: onnx.ModelProto, batches: Sequence[Batch], as_written: bool) -> list[Tensors]:
     session = Session(model, setup=Setup(as_written=as_written))
     return [session(batch.feeds) for batch in batches]
 
@@ -152,7 +156,7 @@ def worst(fidelity: Fidelity) -> float:
     return fidelity.worst(SQNR)[1]
 
 
-def timed[Made](work: Callable[[], Made]) -> tuple[Made, float]:
+def timed(work: Callable[[], Made]) -> tuple[Made, float]:
     start = time.perf_counter()
     made = work()
     return made, time.perf_counter() - start
