@@ -66,7 +66,8 @@ class Race:
         whole = self.naive + self.reference
         return (
             f"| {self.mode} | {self.variants} | {self.engine:.1f} | {self.naive:.1f} | {whole:.1f} | "
-            f"{self.naive / self.engine:.1f} | {whole / self.engine:.1f} | {self.apart:.2g} | {'yes' if self.same_order else 'no'} |"
+            f"{self.naive / self.engine:.1f} | {whole / self.engine:.1f} | {self.apart:.2g} | "
+            f"{'yes' if self.same_order else 'no'} |"
         )
 
 

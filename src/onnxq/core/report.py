@@ -37,7 +37,7 @@ class Fidelity:
         """The output that a metric likes least, and its figure: NaN if there is one, or if the metric has no figure."""
         figures = [(name, row[metric.name]) for name, row in self.figures.items() if metric.name in row]
         sign = 1.0 if metric.larger_is_better else -1.0
-        return min(figures, key=lambda row: -math.inf if math.isnan(row[1]) else sign * row[1], default=("", math.nan))
+        return min(figures, key=lambda row: (not math.isnan(row[1]), sign * row[1]), default=("", math.nan))
 
     def loss(self, metric: Metric | OwnMetric) -> float:
         """What is lost against FP32 at the output that a metric likes least; infinite if that cannot be told."""

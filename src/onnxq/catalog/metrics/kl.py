@@ -21,9 +21,9 @@ def _sums(reference: Floats, candidate: Floats, labels: NDArray[Any] | None) -> 
     p and q are softmax distributions over all numbers of a sample; where those of the reference are one already, the
     numbers themselves.
     """
-    p, q = (x.astype(np.float64).reshape(len(x) if x.ndim > 1 else 1, -1) for x in (reference, candidate))
-    if p.size == 0:
+    if reference.size == 0:
         return np.array([0.0, 0.0])
+    p, q = (x.astype(np.float64).reshape(len(x) if x.ndim > 1 else 1, -1) for x in (reference, candidate))
     with np.errstate(invalid="ignore"):  # Inf - Inf is NaN, and so is the divergence then
         return np.array([_divergences(p, q).sum(), len(p)], np.float64)
 
