@@ -38,6 +38,21 @@ def add_command(commands: Any) -> None:
     )
     data.add_argument("--eval-samples", type=int, metavar="N", help="use the first N samples of --eval only")
     data.add_argument("--labels", metavar="NAME", help="the array of --eval that holds class numbers")
+    _add_inquiry(command)
+    how = command.add_argument_group("quantization")
+    how.add_argument("--calibrator", default=Recipe.calibrator, metavar="NAME", help="default: %(default)s")
+    how.add_argument(
+        "--weight-calibrator", default=Recipe.weight_calibrator, metavar="NAME", help="default: %(default)s"
+    )
+    shared.add_plan(how)
+    shared.add_execution(command)
+    _add_outputs(command)
+    shared.add_talk(command, "the ranking", "show all groups, and rankings on the way")
+    command.set_defaults(run=run)
+
+
+def _add_inquiry(command: argparse.ArgumentParser) -> None:
+    """What is varied, and what is computed."""
     what = command.add_argument_group("what is measured")
     what.add_argument(
         "--mode",
@@ -61,13 +76,10 @@ def add_command(commands: Any) -> None:
         help=f"{NAMES}, or FILE.py:FUNCTION for one of your own; may be repeated, and the first one ranks; "
         f"default: {', '.join(SHOWN)}",
     )
-    how = command.add_argument_group("quantization")
-    how.add_argument("--calibrator", default=Recipe.calibrator, metavar="NAME", help="default: %(default)s")
-    how.add_argument(
-        "--weight-calibrator", default=Recipe.weight_calibrator, metavar="NAME", help="default: %(default)s"
-    )
-    shared.add_plan(how)
-    shared.add_execution(command)
+
+
+def _add_outputs(command: argparse.ArgumentParser) -> None:
+    """Where the ranking goes, and how it gets there."""
     command.add_argument(
         "--jobs", type=int, metavar="N", help="batches that are run side by side; default: one for each core"
     )
@@ -83,8 +95,6 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "--resume", action="store_true", help="go on where an interrupted run with the same --out and data stopped"
     )
-    shared.add_talk(command, "the ranking", "show all groups, and rankings on the way")
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

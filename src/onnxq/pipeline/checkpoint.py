@@ -84,4 +84,4 @@ def _difference(before: str, now: str) -> str:
     return _PARTS[-1]
 
 
-_PARTS = ("another model", "other samples, or prepares them in another way", "other settings")
+_PARTS = ("another model", "other samples, or with samples prepared in another way", "other settings")
