@@ -58,8 +58,7 @@ def ranking_chart(ranking: Ranking, kind: str, name: str = "") -> bytes:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     shown = ranking.ranks[:MOST]
-    style = {"svg.hashsalt": "onnxq", "font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}
-    with rc_context(style):
+    with rc_context({"svg.hashsalt": "onnxq", "font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}):
         size = (5.2 + 4.3 * len(ranking.modes), 1.5 + 0.25 * len(shown))
         sheet = Figure(figsize=size, layout="constrained")
         panels = sheet.subplots(1, len(ranking.modes), squeeze=False, sharey=True)[0]
