@@ -2,8 +2,10 @@
 
 from onnxq.core.calibration_cache import CalibrationCache
 from onnxq.core.execution import Execution
+from onnxq.core.group import Group
 from onnxq.core.plan import Decision, Plan
 from onnxq.core.preprocess import Preprocess
+from onnxq.core.ranking import Rank, Ranking
 from onnxq.core.recipe import Recipe
 from onnxq.core.report import Fidelity, Report
 from onnxq.core.rule import Rule
@@ -34,6 +36,7 @@ from onnxq.pipeline import (
     quantize,
     save_statistics,
 )
+from onnxq.sensitivity import Inquiry, rank
 
 __version__ = "0.1.0"
 
@@ -41,6 +44,7 @@ __all__ = [
     # the main job
     "quantize",
     "calibrate",
+    "rank",
     "save",
     "Recipe",
     "Rule",
@@ -50,6 +54,8 @@ __all__ = [
     "Samples",
     "Preprocess",
     "Result",
+    "Inquiry",
+    "Ranking",
     # what was measured before
     "Checkpoint",
     "save_statistics",
@@ -64,6 +70,8 @@ __all__ = [
     "Statistics",
     "TensorStatistics",
     "Fidelity",
+    "Group",
+    "Rank",
     "Report",
     # errors
     "OnnxqError",

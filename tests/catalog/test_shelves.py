@@ -58,7 +58,7 @@ def test_an_unknown_name_is_answered_with_the_choices_and_near_misses():
 
 
 def test_a_name_that_resembles_nothing_is_answered_with_the_choices():
-    known = "sqnr, cosine, max_error, mean_error, top1, agreement"
+    known = "sqnr, cosine, kl, max_error, mean_error, top1, agreement"
     with pytest.raises(RecipeError, match=rf"^Unknown metric 'zzz'\. Choose one of: {known}\.$"):
         pick(METRICS, "zzz", "metric")
 

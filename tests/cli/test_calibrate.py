@@ -239,7 +239,7 @@ class TestResuming:
         stopped.communicate(timeout=60)
         desk.save("other.npz", image=calib["image"][::-1])
         command = ["calibrate", "model.onnx", "stats.npz", "--resume"]
-        desk.refused([*command, "--calib", "other.npz"], r"was begun with another samples, or prepares them in another")
+        desk.refused([*command, "--calib", "other.npz"], r"was begun with other samples, or with samples prepared in")
         desk.refused([*command, "--calib", "calib.npz", "--num-samples", 1], r"there are only 1\. Start again without")
 
     @pytest.mark.slow

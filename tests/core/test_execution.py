@@ -9,7 +9,9 @@ from onnxq.errors import RecipeError
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "8", True])
-@pytest.mark.parametrize(("field", "words"), [("batch_size", "batch size"), ("max_memory", "max memory")])
+@pytest.mark.parametrize(
+    ("field", "words"), [("batch_size", "batch size"), ("max_memory", "max memory"), ("jobs", "jobs")]
+)
 def test_what_is_no_whole_number_above_zero_is_refused(field, words, value):
     with pytest.raises(RecipeError, match=rf"^The {words} must be a whole number above 0\. Got {value!r}\.$"):
         Execution(**{field: value})

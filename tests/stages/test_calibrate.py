@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxq.core.batch import Batch, InputSpec
+from onnxq.core.journal import Journal
 from onnxq.core.observer import Silent
 from onnxq.core.statistics import Statistics
 from onnxq.core.statistics_npz import npz_from_statistics
@@ -20,7 +21,7 @@ from onnxq.core.tap import Tap
 from onnxq.data.arrays import ArraySource
 from onnxq.data.feeds import FeedSource
 from onnxq.errors import DataError
-from onnxq.stages.calibrate import Journal, Limits, calibrate
+from onnxq.stages.calibrate import Limits, calibrate
 
 SAMPLES = np.random.default_rng(0).normal(size=(23, 4)).astype(np.float32)
 FREE = (InputSpec("x", "float32", (None, 4)),)

@@ -129,6 +129,7 @@ def execution(options: argparse.Namespace, observer: Observer) -> Execution:
         providers=options.provider,
         session_options=dict(options.session_option),
         observer=observer,
+        jobs=getattr(options, "jobs", None),
     )
 
 

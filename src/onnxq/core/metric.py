@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from onnxq.core.batch import Batch, Tensors
 from onnxq.core.format import Floats
+from onnxq.errors import DataError
 
 Sums = NDArray[np.float64]
 
@@ -28,6 +29,8 @@ class Metric:
         labelled: whether it needs labels.
         merge: the sums of two batches -> those of both; they are added unless there is another way.
         larger_is_better: whether a larger figure means closer to FP32, or more often right.
+        lost: figure -> what is lost, 0 if nothing is; None where that is how far the figure is from FP32's.
+        loss_unit: of what is lost, for people; that of the figure if empty.
     """
 
     name: str
@@ -37,6 +40,21 @@ class Metric:
     labelled: bool = False
     merge: Callable[[Sums, Sums], Sums] = np.add
     larger_is_better: bool = True
+    lost: Callable[[float], float] | None = None
+    loss_unit: str = ""
+
+    def loss(self, figure: float, of_fp32: float | None) -> float:
+        """What is lost against FP32, 0 if nothing is.
+
+        Args:
+            figure: of a quantized model.
+            of_fp32: the figure of FP32 itself; None where it has no labels to be wrong about.
+        """
+        if self.lost:
+            return self.lost(figure)
+        same = np.ones((1, 2), np.float32)
+        best = self.figure(self.sums(same, same, None)) if of_fp32 is None else of_fp32
+        return best - figure if self.larger_is_better else figure - best
 
 
 @dataclass(frozen=True)
@@ -47,12 +65,19 @@ class OwnMetric:
         name: what reports call it.
         scores: (outputs, FP32 outputs, labels) -> the score of each sample of one batch, or of all together their
             mean. Outputs are arrays by name; labels are (samples,) class numbers, or None.
+        code: what tells its code from other code of the same name.
     """
 
     name: str
     scores: Callable[[Tensors, Tensors, NDArray[Any] | None], NDArray[np.float64]]
     unit: str = ""
     larger_is_better: bool = True
+    loss_unit: str = ""
+    code: str = ""
+
+    def loss(self, figure: float, of_fp32: float | None) -> float:
+        """By how much a figure is below that of FP32."""
+        return (of_fp32 or 0.0) - figure
 
     def sums(self, batch: Batch, before: Tensors, after: Tensors) -> Sums:
         """The sum of the scores of a batch, and their number.
@@ -67,8 +92,12 @@ class OwnMetric:
             for found in (after, before)
         )
         scores = self.scores(outputs, reference, batch.labels)
-        weight = batch.samples if scores.ndim == 0 else len(scores)
-        return np.array([float(scores.sum()) * (weight if scores.ndim == 0 else 1), weight], np.float64)
+        if scores.ndim and len(scores) != batch.samples:
+            raise DataError(
+                f"The metric '{self.name}' returns {len(scores)} numbers for {batch.samples} samples. Return one for "
+                "each, or their mean."
+            )
+        return np.array([scores.sum() if scores.ndim else scores * batch.samples, batch.samples], np.float64)
 
     def figure(self, sums: Sums) -> float:
         """The mean over all samples."""

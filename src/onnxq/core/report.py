@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from onnxq.core.graph import GraphView, Node
+from onnxq.core.metric import Metric, OwnMetric
 from onnxq.core.names import without_names
 from onnxq.core.plan import Plan
 from onnxq.core.rest import Rest
@@ -30,6 +32,19 @@ class Fidelity:
     figures: Mapping[str, Mapping[str, float]]
     baselines: Mapping[str, Mapping[str, float]]
     uncompared: Mapping[str, str]
+
+    def worst(self, metric: Metric | OwnMetric) -> tuple[str, float]:
+        """The output that a metric likes least, and its figure: NaN if there is one, or if the metric has no figure."""
+        figures = [(name, row[metric.name]) for name, row in self.figures.items() if metric.name in row]
+        sign = 1.0 if metric.larger_is_better else -1.0
+        return min(figures, key=lambda row: (not math.isnan(row[1]), sign * row[1]), default=("", math.nan))
+
+    def loss(self, metric: Metric | OwnMetric) -> float:
+        """What is lost against FP32 at the output that a metric likes least; infinite if that cannot be told."""
+        output, figure = self.worst(metric)
+        if math.isnan(figure):
+            return math.inf
+        return metric.loss(figure, self.baselines.get(output, {}).get(metric.name))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from onnxq.catalog.metrics import METRICS
 from onnxq.core.batch import Tensors
 from onnxq.core.calibrator import Calibrator, spelled
 from onnxq.core.execution import Execution
+from onnxq.core.journal import Journal
 from onnxq.core.known_scales import NOTHING_KNOWN, KnownScales
 from onnxq.core.observer import Clock
 from onnxq.core.plan import Plan
@@ -25,24 +26,26 @@ from onnxq.core.samples import Data, Samples
 from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
 from onnxq.errors import DataError, ModelError, RuntimeFailure
+from onnxq.pipeline.checkpoint import Checkpoint
 from onnxq.pipeline.choice import TRIED, closeness, preferred
 from onnxq.pipeline.measurement import covering, fitting_batch_size, measure, wanted
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.product import Product, produce, quantized
 from onnxq.pipeline.sources import CHECKED, Sources, first
-from onnxq.pipeline.statistics_file import Checkpoint, load_calibration_cache, load_statistics, save_statistics
+from onnxq.pipeline.statistics_file import RECORD, load_calibration_cache, load_statistics, save_statistics
 from onnxq.pipeline.subject import FORMATS_BY_NAME, Model, Subject, load, plan_of, read
 from onnxq.pipeline.subset import Subset
 from onnxq.runtimes import onnxruntime
 from onnxq.runtimes.setup import Setup
-from onnxq.stages.calibrate import Journal
 from onnxq.stages.scale import activation_params, lacking, scale
 from onnxq.stages.verify import Written, check_model, check_structure, equivalence, fidelity
 
 __all__ = [
     "Checkpoint",
     "Model",
+    "Ready",
     "Result",
+    "Scaled",
     "Subject",
     "calibrate",
     "load",
@@ -52,6 +55,7 @@ __all__ = [
     "quantize",
     "read",
     "save_statistics",
+    "scaled",
 ]
 
 
@@ -91,17 +95,9 @@ def quantize(
         StageError: onnxq or a runtime failed.
     """
     clock = Clock(execution.observer)
-    calibrators = _calibrator(recipe.calibrator, recipe), _calibrator(recipe.weight_calibrator, recipe)
-    ready = _ready(model, Order(calib, recipe, execution, plan, evaluation), clock)
-    if isinstance(calibrators[0], Auto):
-        ready = replace(ready, sources=ready.sources.remembering(CHECKED, onnx_io.inputs(ready.given)))
+    found = scaled(model, Order(calib, recipe, execution, plan, evaluation), clock)
+    ready, statistics, scales, tried = found.ready, found.statistics, found.scales, found.tried
     given, subject, made = ready.given, ready.subject, ready.plan
-    with clock.stage("calibrate"):
-        statistics = _statistics(ready, calib, execution)
-    with clock.stage("scale"):
-        scales = scale(made, subject.view, statistics, FORMATS_BY_NAME, calibrators, ready.known)
-        scales, tried = _closest(ready, statistics, scales, recipe, execution)
-        scales = scales.on_grid(pick(FLOATS, subject.target.rest, "type of the rest")).stored_in(subject.low)
     with clock.stage("rewrite"):
         product = produce(subject, made, scales, statistics, recipe)
     with clock.stage("verify"):
@@ -158,7 +154,7 @@ def calibrate(
 
 
 @dataclass(frozen=True)
-class _Ready:
+class Ready:
     """A model that is planned, with its samples in batches that fit into memory."""
 
     given: onnx.ModelProto
@@ -169,7 +165,46 @@ class _Ready:
     drift: float | None
 
 
-def _ready(model: Model, order: Order, clock: Clock) -> _Ready:
+@dataclass(frozen=True)
+class Scaled:
+    """A model with all that Q/DQ need.
+
+    Attributes:
+        ready: the model, its plan and its samples.
+        statistics: what was measured.
+        scales: of everything the plan quantizes.
+        tried: the mean SQNR over the outputs in dB, by calibrator, where several were compared.
+    """
+
+    ready: Ready
+    statistics: Statistics
+    scales: Scales
+    tried: Mapping[str, float]
+
+
+def scaled(model: Model, order: Order, clock: Clock) -> Scaled:
+    """Everything before the first Q/DQ is written.
+
+    Raises:
+        InputError: the model, the data, the recipe or the plan are not usable; the message says what to change.
+        StageError: onnxq or a runtime failed.
+    """
+    recipe, execution = order.recipe, order.execution
+    calibrators = _calibrator(recipe.calibrator, recipe), _calibrator(recipe.weight_calibrator, recipe)
+    ready = _ready(model, order, clock)
+    subject = ready.subject
+    if isinstance(calibrators[0], Auto):
+        ready = replace(ready, sources=ready.sources.remembering(CHECKED, onnx_io.inputs(ready.given)))
+    with clock.stage("calibrate"):
+        statistics = _statistics(ready, order.calib, execution)
+    with clock.stage("scale"):
+        scales = scale(ready.plan, subject.view, statistics, FORMATS_BY_NAME, calibrators, ready.known)
+        scales, tried = _closest(ready, statistics, scales, recipe, execution)
+        scales = scales.on_grid(pick(FLOATS, subject.target.rest, "type of the rest")).stored_in(subject.low)
+    return Scaled(ready, statistics, scales, tried)
+
+
+def _ready(model: Model, order: Order, clock: Clock) -> Ready:
     """Everything before the first measurement; checks all that was asked for."""
     setup = Setup.of(order.execution)
     with clock.stage("prepare"):
@@ -182,14 +217,14 @@ def _ready(model: Model, order: Order, clock: Clock) -> _Ready:
         made = plan_of(subject, order.recipe, order.plan)
         known = order.recipe.cache.known(made.activations) if order.recipe.cache else NOTHING_KNOWN
         if probe is None or before is None:
-            return _Ready(given, subject, made, known, sources, None)
+            return Ready(given, subject, made, known, sources, None)
         drift = equivalence(before, onnxruntime.run(subject.prepared.model, probe, setup))
         size = fitting_batch_size(subject, wanted(subject, made.activations), probe, order.execution)
-    return _Ready(given, subject, made, known, sources.rebatched(size), drift)
+    return Ready(given, subject, made, known, sources.rebatched(size), drift)
 
 
 def _statistics(
-    ready: _Ready, calib: Data | Samples | Statistics | None, execution: Execution, checkpoint: Checkpoint | None = None
+    ready: Ready, calib: Data | Samples | Statistics | None, execution: Execution, checkpoint: Checkpoint | None = None
 ) -> Statistics:
     """The statistics of what the plan quantizes, from samples or from what was measured before."""
     subject, source = ready.subject, ready.sources.calibration
@@ -208,12 +243,12 @@ def _statistics(
         )
     if source is None or not tensors:
         return Statistics(subject.fingerprint, {})  # all scales are known, or the next stage says which are not
-    journal = checkpoint.journal(subject.fingerprint, first(source.batches())) if checkpoint else Journal()
+    journal = checkpoint.journal(RECORD, subject.fingerprint, first(source.batches())) if checkpoint else Journal()
     return Statistics(subject.fingerprint, measure(subject, source, tensors, execution, journal))
 
 
 def _closest(
-    ready: _Ready, statistics: Statistics, scales: Scales, recipe: Recipe, execution: Execution
+    ready: Ready, statistics: Statistics, scales: Scales, recipe: Recipe, execution: Execution
 ) -> tuple[Scales, Mapping[str, float]]:
     """The scales of the calibrator whose model comes closest to FP32, and how close each came; else as they are."""
     seen = ready.sources.calibration
@@ -239,7 +274,7 @@ def _run_original(given: onnx.ModelProto, feeds: Tensors, setup: Setup) -> Tenso
         raise ModelError(f"The model cannot be run, so it cannot be calibrated. {cause}") from cause
 
 
-def _fidelity(ready: _Ready, product: Product, recipe: Recipe, execution: Execution) -> Fidelity | None:
+def _fidelity(ready: Ready, product: Product, recipe: Recipe, execution: Execution) -> Fidelity | None:
     batches = ready.sources.checks(recipe.seed, execution.observer)
     if batches is None:
         return None

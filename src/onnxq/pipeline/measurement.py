@@ -9,14 +9,16 @@ from onnxq import onnx_io
 from onnxq.catalog.floats.fp32 import FP32
 from onnxq.core.batch import Run, Source, Tensors
 from onnxq.core.execution import Execution
+from onnxq.core.journal import Journal
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.core.tap import Tap, channel_axis
+from onnxq.core.work import Sizes
 from onnxq.errors import DataError
 from onnxq.pipeline.sources import BATCH_SIZE, first
 from onnxq.pipeline.subject import Subject
 from onnxq.runtimes import machine, onnxruntime
 from onnxq.runtimes.setup import Setup
-from onnxq.stages.calibrate import Journal, Limits, calibrate
+from onnxq.stages.calibrate import Begun, Limits, calibrate
 from onnxq.stages.lower import to_measure
 
 SHARE, MOST = 8, 1 << 28
@@ -52,6 +54,17 @@ def taps(subject: Subject, tensors: Wanted, feeds: Tensors) -> tuple[Tap, ...]:
     )
 
 
+def shapes(subject: Subject, feeds: Tensors, execution: Execution) -> Sizes:
+    """The shape of each tensor for `feeds`: inferred, or seen in a run where that is not possible."""
+    known = onnx_io.tensor_shapes(subject.prepared.model, feeds)
+    view = subject.view
+    unknown = [t for node in view.nodes for t in node.outputs if t not in known and view.dtypes.get(t) == "float32"]
+    if not unknown:
+        return known
+    seen = onnxruntime.Session(subject.prepared.model, unknown, Setup.of(execution))(feeds)
+    return {**known, **{name: value.shape for name, value in seen.items()}}
+
+
 def fitting_batch_size(subject: Subject, tensors: Wanted, feeds: Tensors, execution: Execution) -> int:
     """How many samples a batch holds so that one for each core fits into memory.
 
@@ -69,7 +82,7 @@ def fitting_batch_size(subject: Subject, tensors: Wanted, feeds: Tensors, execut
 
 
 def measure(
-    subject: Subject, source: Source, tensors: Wanted, execution: Execution, journal: Journal
+    subject: Subject, source: Source, tensors: Wanted, execution: Execution, journal: Journal[Begun]
 ) -> Mapping[str, TensorStatistics]:
     """The statistics of `tensors` over all samples of `source`.
 

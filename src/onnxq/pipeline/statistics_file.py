@@ -1,7 +1,4 @@
-"""What was measured before, in files.
-
-Statistics, calibration caches, and the unfinished statistics that an interrupted calibration goes on from.
-"""
+"""What was measured before, in files: statistics, finished or not, and calibration caches."""
 
 from __future__ import annotations
 
@@ -9,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from onnxq import files
-from onnxq.core.batch import Batch, hashed
 from onnxq.core.calibration_cache import CalibrationCache
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.core.statistics_npz import npz_from_statistics, statistics_from_npz
 from onnxq.errors import DataError
-from onnxq.stages.calibrate import Journal
+from onnxq.pipeline.checkpoint import Record
 
 
 def load_statistics(path: str | Path) -> Statistics:
@@ -52,48 +48,14 @@ def save_statistics(statistics: Statistics, path: str | Path) -> None:
     files.write(Path(path), npz_from_statistics(statistics))
 
 
-class Checkpoint:
-    """The unfinished statistics beside a file that is being made, and what they were made from.
+def _bytes_of(origin: str, tensors: Mapping[str, TensorStatistics]) -> bytes:
+    return npz_from_statistics(Statistics(origin, tensors), compressed=False)
 
-    Attributes:
-        path: the unfinished file.
-    """
 
-    def __init__(self, target: Path, resume: bool) -> None:
-        """Nothing is read or written yet.
+def _read(path: Path) -> tuple[str, Mapping[str, TensorStatistics]]:
+    begun = load_statistics(path)
+    return begun.model, begun.tensors
 
-        Args:
-            target: where the finished statistics go.
-            resume: whether to go on from an unfinished file, if there is one.
-        """
-        self.path = target.with_name(f"{target.name}.partial")
-        self._resume = resume
 
-    def journal(self, model: str, first: Batch) -> Journal:
-        """What was counted before, and where to keep what is counted now.
-
-        Args:
-            model: what tells the model from others.
-            first: the first batch of the samples, by which they are told from others.
-
-        Raises:
-            DataError: the unfinished file belongs to another model, or to other samples.
-        """
-        origin = f"{model} {hashed(next(first.split()))}"
-
-        def keep(tensors: Mapping[str, TensorStatistics]) -> None:
-            files.write(self.path, npz_from_statistics(Statistics(origin, tensors), compressed=False))
-
-        if not (self._resume and self.path.exists()):
-            return Journal(keep=keep)
-        begun = load_statistics(self.path)
-        if begun.model != origin:
-            what = "samples, or prepares them in another way" if begun.model.split()[0] == model else "model"
-            raise DataError(
-                f"'{self.path}' was begun with another {what}: it cannot be resumed. Leave out --resume to start again."
-            )
-        return Journal(begun.tensors, keep)
-
-    def remove(self) -> None:
-        """The statistics are finished."""
-        self.path.unlink(missing_ok=True)
+RECORD = Record(_bytes_of, _read)
+"""Unfinished statistics: a file like that of finished ones."""

@@ -1,4 +1,4 @@
-"""Reports and Statistics as JSON text. Figures that are no numbers in JSON (Inf, NaN) become null."""
+"""Reports, Rankings and Statistics as JSON text. Figures that are no numbers in JSON (Inf, NaN) become null."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 import math
 
 from onnxq.core.comparison import Comparison
+from onnxq.core.ranking import Ranking
 from onnxq.core.report import Report
 from onnxq.core.statistics import Statistics
 
 
-def report_json(report: Report | Comparison) -> str:
+def report_json(report: Report | Comparison | Ranking) -> str:
     """The report, indented."""
     return json.dumps(_finite(report.to_json()), indent=2)
 

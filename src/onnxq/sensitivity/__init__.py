@@ -1,6 +1,8 @@
 """Plans varied in a loop around the pipeline: what each group of nodes costs in accuracy."""
 
 from onnxq.sensitivity.bench import Bench
+from onnxq.sensitivity.inquiry import Inquiry
+from onnxq.sensitivity.ranks import rank
 from onnxq.sensitivity.sheet import Scoring, Sheet
 
-__all__ = ["Bench", "Scoring", "Sheet"]
+__all__ = ["Bench", "Inquiry", "Scoring", "Sheet", "rank"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import onnx
 
@@ -15,6 +15,7 @@ from onnxq import onnx_io
 from onnxq.core.batch import Batch, Source, Tensors
 from onnxq.core.execution import Execution
 from onnxq.core.group import Group
+from onnxq.core.journal import Journal
 from onnxq.core.report import Fidelity
 from onnxq.core.variant import Variant
 from onnxq.pipeline.measurement import limits
@@ -66,6 +67,7 @@ class Bench:
         source: Source,
         scoring: Scoring,
         told: Callable[[Sheet], None] | None = None,
+        journal: Journal[Mapping[str, Any]] | None = None,
     ) -> tuple[Fidelity, ...]:
         """How close each of the variants is to FP32, in their order.
 
@@ -73,7 +75,8 @@ class Bench:
             variants: at least one.
             source: what to feed; batches are made smaller where memory asks for it, and nobody chose their size.
             scoring: what to compute.
-            told: is given the figures so far, after each batch.
+            told: is given the sums so far, after each batch.
+            journal: sums of the first samples that an interrupted run has counted, and who keeps those of this one.
 
         Raises:
             DataError: there are no samples.
@@ -81,12 +84,17 @@ class Bench:
         """
         tree = grow([self._versions.row(variant) for variant in variants])
         sheet = Sheet(len(variants), scoring)
-        batches = self._fitting(source, len(variants)).batches()
+        journal = journal or Journal()
+        if journal.begun is not None:
+            sheet.restore(journal.begun)
+        batches = self._fitting(source, len(variants)).batches(sheet.samples)
         for counted in _in_order(partial(self._count, tree, scoring), batches, self._jobs):
             sheet.merge(counted)
             self._execution.observer.advance(sheet.samples, len(source))
             if told is not None:
                 told(sheet)
+            if journal.is_due:
+                journal.write(sheet.to_json())
         return sheet.fidelities()
 
     def _count(self, tree: Branch, scoring: Scoring, batch: Batch) -> Sheet:

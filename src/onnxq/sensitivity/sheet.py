@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from onnxq.core.batch import Batch, Tensors
 from onnxq.core.metric import Metric, OwnMetric
@@ -58,6 +59,16 @@ class Sheet:
         self._reference.merge(later._reference)
         for row, other in zip(self._rows, later._rows, strict=True):
             row.merge(other)
+
+    def to_json(self) -> dict[str, Any]:
+        """What was counted, as plain data."""
+        return {"reference": self._reference.to_json(), "rows": [row.to_json() for row in self._rows]}
+
+    def restore(self, data: Mapping[str, Any]) -> None:
+        """Goes on from what `to_json` gave, for as many variants and the same scoring."""
+        self._reference.restore(data["reference"])
+        for row, counted in zip(self._rows, data["rows"], strict=True):
+            row.restore(counted)
 
     def fidelities(self) -> tuple[Fidelity, ...]:
         """The figures of each variant so far.

@@ -10,6 +10,7 @@ import pytest
 from onnxq.catalog.metrics import METRICS
 from onnxq.catalog.metrics.agreement import AGREEMENT
 from onnxq.catalog.metrics.cosine import COSINE
+from onnxq.catalog.metrics.kl import KL
 from onnxq.catalog.metrics.max_error import MAX_ERROR
 from onnxq.catalog.metrics.mean_error import MEAN_ERROR
 from onnxq.catalog.metrics.sqnr import SQNR
@@ -29,7 +30,7 @@ def test_merged_sums_of_batches_are_the_sums_of_all(metric, cut):
     a, b = (rng.integers(-50, 50, (4, 3, 2)).astype(np.float32) for _ in range(2))
     first, second = metric.sums(a[:cut], b[:cut], LABELS[:cut]), metric.sums(a[cut:], b[cut:], LABELS[cut:])
     parts = metric.merge(first, second)
-    np.testing.assert_array_equal(parts, metric.sums(a, b, LABELS))
+    np.testing.assert_allclose(parts, metric.sums(a, b, LABELS), rtol=1e-12 if metric is KL else 0)
     assert math.isfinite(metric.figure(parts))
 
 
@@ -109,3 +110,56 @@ def test_top1_refuses_to_work_without_labels():
 
 def test_what_needs_labels_says_so():
     assert [metric.name for metric in METRICS if metric.labelled] == ["top1", "agreement"]
+
+
+def test_kl_is_the_divergence_of_the_softmax_distributions():
+    a, b = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), np.array([[2.0, 2.0, 2.0], [5.0, 5.0, 5.0]])
+    p, q = (np.exp(x) / np.exp(x).sum(axis=1, keepdims=True) for x in (a, b))
+    assert figure(KL, a, b) == pytest.approx((p * np.log(p / q)).sum() / 2, rel=1e-6)
+
+
+def test_kl_does_not_depend_on_what_is_added_to_all_scores():
+    scores = np.array([[1.0, 2.0, 3.0]])
+    assert figure(KL, scores, scores + 500) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_kl_takes_distributions_as_they_are():
+    assert figure(KL, [[0.5, 0.5]], [[0.25, 0.75]]) == pytest.approx(0.5 * math.log(4 / 3))
+    assert figure(KL, [[1.0, 0.0]], [[0.5, 0.5]]) == pytest.approx(math.log(2))
+
+
+def test_kl_is_finite_where_a_share_is_gone():
+    assert 10 < figure(KL, [[0.5, 0.5]], [[1.0, 0.0]]) < 100
+
+
+def test_kl_of_numbers_that_are_not_finite_is_none():
+    assert math.isnan(figure(KL, [[1.0, 2.0]], [[math.inf, 2.0]]))
+    assert math.isnan(figure(KL, [[1.0, 2.0]], [[math.nan, 2.0]]))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (0, 2), (2, 0), (2, 3, 4)])
+def test_kl_of_the_same_is_zero_whatever_the_shape(shape):
+    values = np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
+    assert figure(KL, values, values) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("metric", "figure", "of_fp32", "loss"),
+    [
+        (SQNR, 20.0, None, 1.0),  # percent of the signal
+        (SQNR, math.inf, None, 0.0),
+        (SQNR, -math.inf, None, math.inf),
+        (COSINE, 0.9, None, 0.1),
+        (KL, 0.25, None, 0.25),
+        (MAX_ERROR, 3.0, None, 3.0),
+        (MEAN_ERROR, 3.0, None, 3.0),
+        (TOP1, 70.0, 80.0, 10.0),
+        (AGREEMENT, 99.0, 100.0, 1.0),
+    ],
+)
+def test_what_is_lost_is_zero_for_fp32_and_the_larger_the_worse(metric, figure, of_fp32, loss):
+    assert metric.loss(figure, of_fp32) == pytest.approx(loss)
+
+
+def test_errors_are_better_if_they_are_small():
+    assert {metric.name for metric in METRICS if not metric.larger_is_better} == {"kl", "max_error", "mean_error"}

@@ -17,7 +17,7 @@ from onnxq.stages.verify import fidelity
 SAMPLES = np.random.default_rng(0).normal(size=(11, 5)).astype(np.float32)
 LABELS = np.random.default_rng(1).integers(0, 5, 11)
 
-UNLABELLED = ["sqnr", "cosine", "max_error", "mean_error"]
+UNLABELLED = ["sqnr", "cosine", "kl", "max_error", "mean_error"]
 
 
 def original(feeds):
@@ -35,7 +35,9 @@ def batches(size=11, fixed=None, labels=LABELS):
 def by_hand():
     noise = np.round(SAMPLES) - SAMPLES
     wide, rounded = SAMPLES.astype(np.float64), np.round(SAMPLES).astype(np.float64)
+    p, q = (np.exp(x) / np.exp(x).sum(axis=1, keepdims=True) for x in (wide, rounded))
     return {
+        "kl": (p * np.log(p / q)).sum(axis=1).mean(),
         "sqnr": 10 * math.log10(np.sum(wide**2) / np.sum(noise.astype(np.float64) ** 2)),
         "cosine": np.sum(wide * rounded) / math.sqrt(np.sum(wide**2) * np.sum(rounded**2)),
         "max_error": np.abs(wide - rounded).max(),

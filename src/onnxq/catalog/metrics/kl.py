@@ -21,13 +21,18 @@ def _sums(reference: Floats, candidate: Floats, labels: NDArray[Any] | None) -> 
     p and q are softmax distributions over all numbers of a sample; where those of the reference are one already, the
     numbers themselves.
     """
-    p, q = (x.astype(np.float64).reshape(len(x) if x.ndim > 1 else 1, -1) for x in (reference, candidate))
-    if p.size == 0:
+    if reference.size == 0:
         return np.array([0.0, 0.0])
+    p, q = (x.astype(np.float64).reshape(len(x) if x.ndim > 1 else 1, -1) for x in (reference, candidate))
+    with np.errstate(invalid="ignore"):  # Inf - Inf is NaN, and so is the divergence then
+        return np.array([_divergences(p, q).sum(), len(p)], np.float64)
+
+
+def _divergences(p: Floats, q: Floats) -> Floats:
     are_shares = (p.min(axis=1) >= 0.0) & (np.abs(p.sum(axis=1) - 1.0) <= CLOSE)
     p, q = (np.where(are_shares[:, None], _shares(np.maximum(x, 0.0)), _softmax(x)) for x in (p, q))
-    divergence = np.sum(p * (np.log(np.maximum(p, SMALLEST)) - np.log(np.maximum(q, SMALLEST))), axis=1)
-    return np.array([divergence.sum(), len(p)], np.float64)
+    found: Floats = np.sum(p * (np.log(np.maximum(p, SMALLEST)) - np.log(np.maximum(q, SMALLEST))), axis=1)
+    return found
 
 
 def _softmax(x: Floats) -> Floats:
@@ -39,4 +44,10 @@ def _shares(x: Floats) -> Floats:
     return x / np.maximum(total, SMALLEST)
 
 
-KL = Metric("kl", "nats", _sums, lambda sums: float(sums[0] / max(1.0, sums[1])), larger_is_better=False)
+KL = Metric(
+    "kl",
+    "nats",
+    _sums,
+    lambda sums: float(sums[0] / max(1.0, sums[1])),
+    larger_is_better=False,
+)

@@ -23,4 +23,9 @@ def _decibels(sums: Sums) -> float:
     return 10 * math.log10(signal / noise) if signal else -math.inf
 
 
-SQNR = Metric("sqnr", "dB", _sums, _decibels)
+def _noise(decibels: float) -> float:
+    """The power of the noise in percent of that of the signal: what several sources make adds up, about."""
+    return float(100 * 10 ** (-decibels / 10)) if decibels > -math.inf else math.inf
+
+
+SQNR = Metric("sqnr", "dB", _sums, _decibels, lost=_noise, loss_unit="noise in % of the signal")

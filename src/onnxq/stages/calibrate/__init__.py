@@ -5,27 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from onnxq.core.batch import Run, Source
+from onnxq.core.journal import Journal
 from onnxq.core.observer import Observer
 from onnxq.core.statistics import TensorStatistics
 from onnxq.core.tally import Tally
 from onnxq.core.tap import Tap
 from onnxq.errors import DataError
 from onnxq.stages.calibrate.crew import Crew
-from onnxq.stages.calibrate.journal import Journal
 from onnxq.stages.calibrate.passes import Limits, explanation, passes
 
-__all__ = ["Journal", "Limits", "Load", "calibrate"]
+__all__ = ["Begun", "Limits", "Load", "calibrate"]
 
 Load = Callable[[Sequence[str], int], Run]
 """Names of tensors and a number of threads -> a function from feeds to the values of these tensors."""
 
+Begun = Mapping[str, TensorStatistics]
+"""What an interrupted run has counted, by tensor; each goes on after the samples that it has."""
 
 SLOWEST = 5
 """Tensors that are named to those who want to know where the time goes."""
 
 
 def calibrate(
-    load: Load, source: Source, taps: Sequence[Tap], limits: Limits, journal: Journal, observer: Observer
+    load: Load, source: Source, taps: Sequence[Tap], limits: Limits, journal: Journal[Begun], observer: Observer
 ) -> Mapping[str, TensorStatistics]:
     """The statistics of `taps`, in their order, over all samples of `source`.
 
@@ -42,9 +44,10 @@ def calibrate(
     Raises:
         DataError: there are no samples, or the model computes NaN or Inf from them.
     """
-    _check_begun(journal, source, taps)
-    tallies = {tap.tensor: Tally(tap.axis, journal.begun.get(tap.tensor), histogram=tap.histogram) for tap in taps}
-    turns = passes(taps, limits, {name: begun.samples for name, begun in journal.begun.items()})
+    known = journal.begun or {}
+    _check_begun(known, source, taps)
+    tallies = {tap.tensor: Tally(tap.axis, known.get(tap.tensor), histogram=tap.histogram) for tap in taps}
+    turns = passes(taps, limits, {name: begun.samples for name, begun in known.items()})
     if reason := explanation(turns, limits):
         observer.note(reason)
     total, done = sum(max(len(source) - turn.start, 0) for turn in turns), 0
@@ -56,7 +59,7 @@ def calibrate(
                 observer.advance(done + crew.counted, total)
                 if journal.is_due:
                     crew.settle()
-                    journal.write(tallies)
+                    journal.write({name: tally.measured() for name, tally in tallies.items()})
             crew.settle()
         done += crew.counted
         observer.advance(done, total)
@@ -68,14 +71,13 @@ def calibrate(
     return found
 
 
-def _check_begun(journal: Journal, source: Source, taps: Sequence[Tap]) -> None:
-    begun = max((measured.samples for measured in journal.begun.values()), default=0)
+def _check_begun(known: Begun, source: Source, taps: Sequence[Tap]) -> None:
+    begun = max((measured.samples for measured in known.values()), default=0)
     if begun > len(source) > 0:
         raise DataError(
             f"What is resumed was counted on {begun} samples, but there are only {len(source)}. Start again without "
             "--resume."
         )
-    known = journal.begun
     if unlike := [tap.tensor for tap in taps if tap.tensor in known and known[tap.tensor].is_binned != tap.histogram]:
         raise DataError(
             f"What is resumed was begun with another plan or --rest: '{unlike[0]}' is measured in another way. Start "

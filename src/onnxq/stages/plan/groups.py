@@ -22,8 +22,8 @@ FLOATS = ("float32", None)
 def kernels(plan: Plan, view: GraphView, target: Target, sizes: Sizes) -> tuple[Group, ...]:
     """The kernels that read integers in `plan`, in graph order.
 
-    A quantized node that no kernel computes is a group of its own. Both products of an attention are one group, with
-    nothing of what lies between them: they are in INT8 together, or in float.
+    A quantized node that no kernel computes is a group of its own. Both products of an attention are one group: they
+    are in INT8 together, or in float.
 
     Args:
         plan: what is quantized.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -126,6 +127,22 @@ class FidelitySums:
         self._uncompared = {**later._uncompared, **self._uncompared}
         self._sums.merge(later._sums)
         self._baselines.merge(later._baselines)
+
+    def to_json(self) -> dict[str, Any]:
+        """What was counted, as plain data."""
+        return {
+            "samples": self.samples,
+            "uncompared": self._uncompared,
+            "sums": self._sums.to_json(),
+            "baselines": self._baselines.to_json(),
+        }
+
+    def restore(self, data: Mapping[str, Any]) -> None:
+        """Goes on from what `to_json` gave, for the same metrics."""
+        metrics: tuple[Metric | OwnMetric, ...] = (*self._metrics, *self._own)
+        self.samples, self._uncompared = int(data["samples"]), dict(data["uncompared"])
+        self._sums.restore(data["sums"], metrics)
+        self._baselines.restore(data["baselines"], metrics)
 
     def fidelity(self) -> Fidelity:
         """The figures of all batches.

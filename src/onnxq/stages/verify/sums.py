@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping
+
+import numpy as np
 
 from onnxq.core.metric import Metric, OwnMetric, Sums
 
@@ -23,6 +25,18 @@ class SumsTable:
         for output, row in later._rows.items():
             for metric, sums in row.values():
                 self.add(output, metric, sums)
+
+    def to_json(self) -> dict[str, dict[str, list[float]]]:
+        """The sums as plain data, to the bit."""
+        return {output: {name: sums.tolist() for name, (_, sums) in row.items()} for output, row in self._rows.items()}
+
+    def restore(self, data: Mapping[str, Mapping[str, list[float]]], metrics: Iterable[Metric | OwnMetric]) -> None:
+        """Takes what `to_json` gave in place of what there is."""
+        known = {metric.name: metric for metric in metrics}
+        self._rows = {
+            output: {name: (known[name], np.array(sums, np.float64)) for name, sums in row.items()}
+            for output, row in data.items()
+        }
 
     def figures(self, without: Container[str]) -> dict[str, dict[str, float]]:
         """Metric name -> figure, by output, but for the outputs `without`."""
