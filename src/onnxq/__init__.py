@@ -30,8 +30,10 @@ from onnxq.pipeline import (
     Result,
     calibrate,
     load_calibration_cache,
+    load_recipe,
     load_statistics,
     quantize,
+    save_recipe,
     save_statistics,
 )
 
@@ -46,6 +48,8 @@ __all__ = [
     "Rule",
     "Selector",
     "Condition",
+    "load_recipe",
+    "save_recipe",
     "Execution",
     "Samples",
     "Preprocess",

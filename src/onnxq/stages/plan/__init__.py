@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from onnxq.core.graph import GraphView
 from onnxq.core.plan import Plan
@@ -40,7 +41,13 @@ def plan(view: GraphView, target: Target, rules: Iterable[Rule] = (), residuals:
     placed = place(view, target, skipped, included, residuals)
     check_not_empty(placed)
     check_included(placed, view, settings)
-    return obey(tie(placed, view, target), view, settings)
+    return _marked(obey(tie(placed, view, target), view, settings), residuals)
+
+
+def _marked(made: Plan, residuals: Overrides) -> Plan:
+    """The plan with a word on each edge into a join that somebody knew better about."""
+    decisions = (replace(d, rule=d.rule or "residuals") if d.site.node in residuals else d for d in made.decisions)
+    return replace(made, decisions=tuple(decisions))
 
 
 def replan(
