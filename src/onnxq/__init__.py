@@ -32,8 +32,10 @@ from onnxq.pipeline import (
     Result,
     calibrate,
     load_calibration_cache,
+    load_recipe,
     load_statistics,
     quantize,
+    save_recipe,
     save_statistics,
 )
 from onnxq.sensitivity import Inquiry, rank
@@ -50,6 +52,8 @@ __all__ = [
     "Rule",
     "Selector",
     "Condition",
+    "load_recipe",
+    "save_recipe",
     "Execution",
     "Samples",
     "Preprocess",

@@ -8,10 +8,10 @@ import traceback
 from collections.abc import Sequence
 
 from onnxq import __version__
-from onnxq.cli import build, calibrate, compare, inspect, lint, merge, plan, quantize, sensitivity
+from onnxq.cli import build, calibrate, compare, inspect, lint, merge, plan, quantize, recipe, sensitivity
 from onnxq.errors import OnnxqError
 
-COMMANDS = (quantize, plan, calibrate, merge, sensitivity, lint, compare, inspect, build)
+COMMANDS = (quantize, plan, recipe, calibrate, merge, sensitivity, lint, compare, inspect, build)
 
 INTERRUPTED = 130
 """The exit code of a shell command that Ctrl-C ended."""

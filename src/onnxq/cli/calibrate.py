@@ -10,7 +10,6 @@ from onnxq import files
 from onnxq.cli import options as shared
 from onnxq.cli.output import NARROW, console
 from onnxq.cli.progress import Bar
-from onnxq.core.recipe import Recipe
 from onnxq.core.statistics import Statistics
 from onnxq.pipeline import Checkpoint, calibrate, save_statistics
 from onnxq.reports.json import statistics_json
@@ -39,7 +38,7 @@ def add_command(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Calibrates and writes statistics."""
-    for given in shared.inputs_of(options, ("model", "calib", "plan")):
+    for given in shared.inputs_of(options, ("model", "calib", "plan", "recipe")):
         files.check_output(given, options.output)
     checkpoint = Checkpoint(options.output, options.resume)
     try:
@@ -62,7 +61,7 @@ def _calibrated(options: argparse.Namespace, checkpoint: Checkpoint) -> Statisti
         statistics = calibrate(
             options.model,
             shared.given_samples(options),
-            Recipe(target=options.target, skip=shared.selectors(options), rest=options.rest),
+            shared.recipe(options, bar),
             plan=shared.plan_text(options),
             execution=shared.execution(options, bar),
             checkpoint=checkpoint,

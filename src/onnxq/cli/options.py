@@ -5,20 +5,30 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from onnxq.catalog import pick
 from onnxq.catalog.floats import FLOATS
+from onnxq.catalog.recipes import RECIPES
 from onnxq.catalog.targets import TARGETS
 from onnxq.core.execution import Execution
 from onnxq.core.observer import Observer
+from onnxq.core.recipe import Recipe
 from onnxq.core.samples import Samples
 from onnxq.core.selector import Selector
 from onnxq.data.preprocess import preprocess_from
 from onnxq.errors import PlanError
+from onnxq.pipeline import load_calibration_cache, load_recipe
 
 SKIP_HELP = (
     "(behind IN and OUT) leave nodes in float: a name, a glob such as '/layer1/*', a regular expression "
-    "'re:head|neck', or an operator 'op:Gemm'; a pattern that matches nothing is an error"
+    "'re:head|neck', an operator 'op:Gemm', a path 'from:a & to:b', a pattern 'Conv -> Sigmoid', a position "
+    "'position:last 2', or a shape 'channels:<16'; one that matches nothing is an error"
+)
+INCLUDE_HELP = (
+    "(behind IN and OUT) quantize nodes although the target advises against it; selectors as for --skip, and what the "
+    "engine would refuse is an error"
 )
 CALIB_HELP = (
     "typical inputs: an npz file of arrays named after the inputs, a folder of npz, npy or image files, of ONNX "
@@ -32,13 +42,29 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "g
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
-    """Which model, which target, and what to leave out."""
+    """Which model, which recipe, which target, and what to leave out."""
     command.add_argument("model", metavar="IN", help="the FP32 ONNX model; it is only read")
-    command.add_argument(
-        "--target", default="tensorrt", help=f"{', '.join(t.name for t in TARGETS)}; default: %(default)s"
-    )
-    command.add_argument("--skip", nargs="+", action="extend", default=[], metavar="PATTERN", help=SKIP_HELP)
+    add_target(command)
+    add_recipe(command)
+    command.add_argument("--skip", nargs="+", action="extend", default=[], metavar="SELECTOR", help=SKIP_HELP)
+    command.add_argument("--include", nargs="+", action="extend", default=[], metavar="SELECTOR", help=INCLUDE_HELP)
     add_debug(command)
+
+
+def add_target(command: argparse.ArgumentParser) -> None:
+    """Which engine."""
+    names = ", ".join(target.name for target in TARGETS)
+    command.add_argument("--target", metavar="NAME", help=f"{names}; default: {Recipe.target}")
+
+
+def add_recipe(command: argparse.ArgumentParser) -> None:
+    """What other options are taken from."""
+    group = command.add_mutually_exclusive_group()
+    group.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="obey a recipe in YAML; options given beside it override its keys"
+    )
+    named = "; ".join(f"{preset.name}: {preset.doc}" for preset in RECIPES)
+    group.add_argument("--preset", metavar="NAME", help=f"obey a recipe by its name ({named})")
 
 
 def add_rest(group: argparse._ActionsContainer) -> None:
@@ -102,9 +128,32 @@ def add_talk(command: argparse.ArgumentParser, what: str, verbose: str) -> None:
     talk.add_argument("-v", "--verbose", action="store_true", help=verbose)
 
 
-def selectors(options: argparse.Namespace) -> tuple[Selector, ...]:
-    """What --skip asks for."""
-    return tuple(Selector.of(pattern) for pattern in options.skip)
+def recipe(options: argparse.Namespace, observer: Observer) -> Recipe:
+    """The recipe of --recipe or --preset with what other options say, which add_model and others asked for.
+
+    Raises:
+        RecipeError: the recipe cannot be read, or an option has no such value.
+    """
+    begun = _begun(options, observer)
+    given = {name: value for name in _FIELDS if (value := getattr(options, name, None)) is not None}
+    if (types := getattr(options, "io_types", None)) is not None:
+        given["low_io"] = types == "low"
+    if getattr(options, "no_int8", False):
+        given["int8"] = False
+    if cache := getattr(options, "tensorrt_cache", None):
+        given["cache"] = load_calibration_cache(cache)
+    skip, include = (tuple(map(Selector.of, texts)) for texts in (options.skip, options.include))
+    return replace(begun, **given).amended(skip, include)
+
+
+def _begun(options: argparse.Namespace, observer: Observer) -> Recipe:
+    if options.recipe is not None:
+        return load_recipe(options.recipe, observer)
+    return pick(RECIPES, options.preset, "preset").recipe if options.preset is not None else Recipe()
+
+
+_FIELDS = ("target", "calibrator", "weight_calibrator", "percentile", "labels", "rest", "seed")
+"""Options that are fields of a recipe, and None where they were not given."""
 
 
 def samples(options: argparse.Namespace, data: str | None, first: int | None = None) -> Samples | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from onnxq.cli.options import add_model, selectors
+from onnxq.cli.options import add_model, recipe
 from onnxq.cli.output import WIDE, console
-from onnxq.core.recipe import Recipe
-from onnxq.pipeline import load, plan_of, read
+from onnxq.cli.progress import Bar
+from onnxq.pipeline import load, matches_of, plan_of, read
 from onnxq.reports.text import plan_table
 
 EXAMPLE = "example: onnxq plan model.onnx --json > plan.json, edit it, then onnxq quantize ... --plan plan.json"
@@ -25,9 +25,10 @@ def add_command(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints a plan."""
-    recipe = Recipe(target=options.target, skip=selectors(options))
-    plan = plan_of(read(load(options.model), recipe), recipe)
+    asked = recipe(options, Bar(quiet=options.json))
+    subject = read(load(options.model), asked)
+    plan = plan_of(subject, asked)
     if options.json:
         print(plan.to_json(), end="")
         return
-    console(WIDE).print(plan_table(plan))
+    console(WIDE).print(plan_table(plan, matches_of(subject, asked)))

@@ -15,7 +15,7 @@ from onnxq.core.recipe import Recipe
 from onnxq.core.samples import Samples
 from onnxq.core.statistics import Statistics
 from onnxq.errors import RecipeError
-from onnxq.pipeline import load_calibration_cache, load_statistics, quantize
+from onnxq.pipeline import load_statistics, quantize, save_recipe
 from onnxq.pipeline.building import check_kernels
 from onnxq.reports.json import report_json
 from onnxq.reports.text import summary
@@ -40,20 +40,17 @@ def add_command(commands: Any) -> None:
     )
     data.add_argument("--eval", metavar="DATA", help="other inputs to measure fidelity on, perhaps with labels")
     data.add_argument("--labels", metavar="NAME", help="the array of --eval that holds class numbers")
-    data.add_argument("--seed", type=int, default=Recipe.seed, metavar="N", help="chooses samples if --eval is missing")
+    data.add_argument("--seed", type=int, metavar="N", help="chooses samples if --eval is missing")
     how = command.add_argument_group("quantization")
-    how.add_argument("--calibrator", default=Recipe.calibrator, metavar="NAME", help=f"{NAMES}; default: %(default)s")
-    how.add_argument(
-        "--weight-calibrator", default=Recipe.weight_calibrator, metavar="NAME", help="default: %(default)s"
-    )
+    how.add_argument("--calibrator", metavar="NAME", help=f"{NAMES}; default: {Recipe.calibrator}")
+    how.add_argument("--weight-calibrator", metavar="NAME", help=f"default: {Recipe.weight_calibrator}")
     how.add_argument("--percentile", type=float, metavar="P", help=f"for that calibrator; default: {Recipe.percentile}")
     shared.add_plan(how)
     shared.add_rest(how)
     how.add_argument(
         "--io-types",
         choices=("keep", "low"),
-        default="keep",
-        help="whether inputs and outputs have the type of the rest",
+        help="whether inputs and outputs have the type of the rest; default: keep",
     )
     how.add_argument("--no-int8", action="store_true", help="quantize nothing: only convert to the type of --rest")
     how.add_argument(
@@ -61,6 +58,7 @@ def add_command(commands: Any) -> None:
         action="store_true",
         help="compile with TensorRT for RTX, and write nothing if a planned INT8 layer does not become one",
     )
+    how.add_argument("--save-recipe", type=Path, metavar="FILE", help="write what was done as a recipe")
     shared.add_execution(command)
     shared.add_talk(command, "the report", "name every node that stays in float, and the slowest tensors")
     command.set_defaults(run=run)
@@ -68,23 +66,14 @@ def add_command(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Quantizes and writes a model."""
-    for given in shared.inputs_of(options, ("model", "calib", "stats", "tensorrt_cache", "eval", "plan")):
-        files.check_output(given, options.output)
-    recipe = Recipe(
-        target=options.target,
-        calibrator=options.calibrator,
-        weight_calibrator=options.weight_calibrator,
-        percentile=_percentile(options),
-        cache=load_calibration_cache(options.tensorrt_cache) if options.tensorrt_cache else None,
-        skip=shared.selectors(options),
-        labels=options.labels,
-        rest=options.rest,
-        low_io=options.io_types == "low",
-        int8=not options.no_int8,
-        seed=options.seed,
-    )
+    for given in shared.inputs_of(options, ("model", "calib", "stats", "tensorrt_cache", "eval", "plan", "recipe")):
+        for output in filter(None, (options.output, options.save_recipe)):
+            files.check_output(given, output)
+    _check_save(options)
     plan = shared.plan_text(options)
     with Bar(options.quiet or options.json, options.verbose) as bar:
+        recipe = shared.recipe(options, bar)
+        _check_percentile(options, recipe)
         result = quantize(
             options.model,
             _calibration(options),
@@ -98,6 +87,8 @@ def run(options: argparse.Namespace) -> None:
             check_kernels(result.model, result.plan)
         bar.begin("write")
         onnx_io.save(result.model, options.output)
+        if options.save_recipe:
+            save_recipe(result.recipe, options.save_recipe)
     if options.json:
         print(report_json(result.report))
     elif not options.quiet:
@@ -115,9 +106,18 @@ def _calibration(options: argparse.Namespace) -> Samples | Statistics | None:
     return load_statistics(options.stats)
 
 
-def _percentile(options: argparse.Namespace) -> float:
-    if options.percentile is None:
-        return Recipe.percentile
-    if "percentile" not in (options.calibrator, options.weight_calibrator):
+def _check_percentile(options: argparse.Namespace, recipe: Recipe) -> None:
+    used = {rule.calibrator for rule in recipe.rules} | {rule.weight_calibrator for rule in recipe.rules}
+    if options.percentile is not None and "percentile" not in {recipe.calibrator, recipe.weight_calibrator, *used}:
         raise RecipeError("--percentile does nothing without --calibrator percentile. Give both.")
-    return float(options.percentile)
+
+
+def _check_save(options: argparse.Namespace) -> None:
+    if options.save_recipe is None:
+        return
+    if options.plan is not None:
+        raise RecipeError(
+            "--plan decides edge by edge, which no recipe can say. Leave out --save-recipe, and keep the plan."
+        )
+    if options.save_recipe.resolve() == options.output.resolve():
+        raise RecipeError(f"The model and its recipe cannot both be '{options.output}'. Choose another name for one.")

@@ -39,6 +39,7 @@ class CalibrationCache:
         scales: amplitude / 127 by tensor, to the bit; positive and finite.
         dead: the tensors whose scale is 0 or denormal.
         where: what a message calls it.
+        path: the file that it was read from, None if it was none.
     """
 
     version: str
@@ -46,6 +47,7 @@ class CalibrationCache:
     scales: Mapping[str, np.float32]
     dead: frozenset[str] = frozenset()
     where: str = "The calibration cache"
+    path: str | None = None
 
     @staticmethod
     def from_text(text: str, where: str) -> CalibrationCache:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from onnxq.core.calibration_cache import CalibrationCache
 from onnxq.core.calibrator import check_percentile
@@ -22,6 +22,7 @@ class Recipe:
         weight_calibrator: the name of the calibrator of weights, likewise.
         percentile: the share of magnitudes, in percent, that a calibrator "percentile" keeps if it does not say so.
         format: of activations; the target's if None.
+        granularity: of activations: "per_tensor", as no engine reads another.
         weight_format: of weights; the target's if None.
         weight_granularity: "per_channel", wherever the target's table has it, or "per_tensor".
         cache: scales of activations that TensorRT found earlier; what it lacks is calibrated.
@@ -52,6 +53,7 @@ class Recipe:
     format: str | None = None
     weight_format: str | None = None
     weight_granularity: str = "per_channel"
+    granularity: str = "per_tensor"
     include: Sequence[Selector | str] = ()
     rules: Sequence[Rule] = ()
     tensors: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +68,10 @@ class Recipe:
             raise RecipeError(f"seed must be a number. Got {self.seed!r}.")
         if self.seed < 0:
             raise RecipeError(f"The seed must be at least 0. Got {self.seed}.")
+        if self.granularity != "per_tensor":
+            raise RecipeError(
+                f"Activations have one scale per tensor: no engine reads another. Got granularity '{self.granularity}'."
+            )
         check_granularity("weight_granularity", self.weight_granularity)
         for name, shortcut in self.residuals.items():
             if shortcut not in (0, 1, None):
@@ -81,3 +87,27 @@ class Recipe:
             *(Rule(selector, include=True) for selector in self.include),
             *(Rule(selector, skip=True) for selector in self.skip),
         )
+
+    def amended(self, skip: Sequence[Selector | str] = (), include: Sequence[Selector | str] = ()) -> Recipe:
+        """The recipe with more nodes skipped and included; of two selectors that are as specific, these win."""
+        if not (skip or include):
+            return self
+        before = (*(Rule(one, include=True) for one in self.include), *(Rule(one, skip=True) for one in self.skip))
+        return replace(self, rules=(*self.rules, *before), skip=tuple(skip), include=tuple(include))
+
+
+@dataclass(frozen=True)
+class RecipePreset:
+    """A recipe for many models.
+
+    Attributes:
+        name: as users spell it.
+        doc: one line for people.
+        recipe: the recipe.
+        source: where that is advised.
+    """
+
+    name: str
+    doc: str
+    recipe: Recipe
+    source: str

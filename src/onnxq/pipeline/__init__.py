@@ -31,9 +31,11 @@ from onnxq.pipeline.choice import TRIED, closeness, preferred
 from onnxq.pipeline.measurement import covering, fitting_batch_size, measure, wanted
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.product import Product, produce, quantized
+from onnxq.pipeline.recipe_file import load_recipe, resolved, save_recipe
+from onnxq.pipeline.recipe_outline import commented_recipe
 from onnxq.pipeline.sources import CHECKED, Sources, first
 from onnxq.pipeline.statistics_file import RECORD, load_calibration_cache, load_statistics, save_statistics
-from onnxq.pipeline.subject import FORMATS_BY_NAME, Model, Subject, load, plan_of, read
+from onnxq.pipeline.subject import FORMATS_BY_NAME, Model, Subject, load, matches_of, plan_of, read
 from onnxq.pipeline.subset import Subset
 from onnxq.runtimes import onnxruntime
 from onnxq.runtimes.setup import Setup
@@ -48,12 +50,16 @@ __all__ = [
     "Scaled",
     "Subject",
     "calibrate",
+    "commented_recipe",
     "load",
     "load_calibration_cache",
+    "load_recipe",
     "load_statistics",
+    "matches_of",
     "plan_of",
     "quantize",
     "read",
+    "save_recipe",
     "save_statistics",
     "scaled",
 ]
@@ -61,13 +67,23 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Result:
-    """What `quantize` made, and from what."""
+    """What `quantize` made, and from what.
+
+    Attributes:
+        model: as it is to be written.
+        plan: what is quantized, and why.
+        scales: of what is quantized.
+        statistics: what was measured.
+        report: what happened.
+        recipe: the one that was given, with what it left open: the target's types, the calibrator that "auto" chose.
+    """
 
     model: onnx.ModelProto
     plan: Plan
     scales: Scales
     statistics: Statistics
     report: Report
+    recipe: Recipe
 
 
 def quantize(
@@ -104,6 +120,8 @@ def quantize(
         check_structure(Written(onnx_io.view(product.model), made, subject.view))
         check_model(product.model, beside=given)
         close = _fidelity(ready, product, recipe, execution)
+    found = preferred(tried or {TRIED[0]: 0.0}) if recipe.calibrator == Auto.name else recipe.calibrator
+    done = replace(resolved(recipe, subject), calibrator=found)
     report = Report.of(
         subject.view,
         made,
@@ -113,7 +131,7 @@ def quantize(
         drift=ready.drift,
         calibration_samples=statistics.samples,
         known=(ready.known.source, len(ready.known.scales)),
-        calibrator=preferred(tried or {TRIED[0]: 0.0}) if recipe.calibrator == Auto.name else recipe.calibrator,
+        calibrator=done.calibrator,
         tried=tried,
         data="calibration" if ready.sources.evaluation is None else "evaluation",
         fidelity=close,
@@ -121,7 +139,7 @@ def quantize(
         rest=product.rest_report(subject.prepared.model),
         seconds=clock.seconds,
     )
-    return Result(product.model, made, scales, statistics, report)
+    return Result(product.model, made, scales, statistics, report, done)
 
 
 def calibrate(

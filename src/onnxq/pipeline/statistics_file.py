@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from onnxq import files
@@ -36,7 +37,7 @@ def load_calibration_cache(path: str | Path) -> CalibrationCache:
         text = Path(path).read_text("utf-8", errors="replace")  # what is no text fails by its first line
     except OSError as cause:
         raise DataError(f"The calibration cache '{path}' cannot be read: {cause.strerror}.") from cause
-    return CalibrationCache.from_text(text, f"The calibration cache '{path}'")
+    return replace(CalibrationCache.from_text(text, f"The calibration cache '{path}'"), path=str(path))
 
 
 def save_statistics(statistics: Statistics, path: str | Path) -> None:

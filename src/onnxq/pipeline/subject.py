@@ -20,11 +20,11 @@ from onnxq.core.float_type import FloatType
 from onnxq.core.graph import GraphView
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
-from onnxq.core.rule import Rule
+from onnxq.core.rule import Match, Rule
 from onnxq.core.target import Target
 from onnxq.errors import ModelError, RecipeError
 from onnxq.runtimes import onnxruntime
-from onnxq.stages.plan import check_plan, replan
+from onnxq.stages.plan import check_plan, matched, replan
 from onnxq.stages.plan import plan as make_plan
 from onnxq.stages.prepare import Prepared, prepare
 
@@ -113,6 +113,15 @@ def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -
     made = replan(made, subject.view, subject.target, rules, recipe.residuals, recipe.tensors)
     check_plan(made, subject.view, subject.target, FORMATS_BY_NAME)
     return made
+
+
+def matches_of(subject: Subject, recipe: Recipe) -> tuple[Match, ...]:
+    """Each of the recipe's rules with the nodes that it means.
+
+    Raises:
+        RecipeError: a selector matches nothing.
+    """
+    return matched(subject.view, subject.target, recipe.statements)
 
 
 def _checked(rule: Rule, subject: Subject) -> Rule:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,10 +12,14 @@ from rich.text import Text
 
 from onnxq.core.plan import Plan
 from onnxq.core.report import Fidelity, Grouped, Report, RestReport
+from onnxq.core.rule import Match
 from onnxq.core.statistics import Statistics
 
 SHOWN = 8
 """Rows of a list in a short summary; the rest is counted."""
+
+NUMERIC = frozenset(("INT8", "of", "nodes", "places", "input", "low", "high", "numbers", "channels", "holds for"))
+"""Columns of numbers."""
 
 
 def summary(report: Report, verbose: bool) -> RenderableType:
@@ -36,15 +41,36 @@ def summary(report: Report, verbose: bool) -> RenderableType:
     return Group(*parts)
 
 
-def plan_table(plan: Plan) -> RenderableType:
-    """One row per decision, and a line per group of tensors that share a scale."""
-    table = _table("node", "input", "tensor", "stored as", "why", "source")
+def plan_table(plan: Plan, matches: Sequence[Match] = ()) -> RenderableType:
+    """One row per decision, a line per group of tensors that share a scale, and one per rule of the recipe.
+
+    Args:
+        plan: what is decided.
+        matches: the rules that were obeyed, with the nodes that they mean.
+    """
+    ruled = any(decision.rule for decision in plan.decisions)
+    table = _table("node", "input", "tensor", "stored as", "why", "source", *(("by rule",) if ruled else ()))
     for decision in plan.decisions:
         stored = Text(str(decision.spec), style="green") if decision.spec else Text("float", style="yellow")
+        if decision.calibrator:
+            stored.append(f", {decision.calibrator}")
         where = f"{decision.op} {decision.site.node}"
-        table.add_row(where, str(decision.site.index), decision.site.tensor, stored, decision.reason, decision.source)
-    ties = [Text(f"One scale for {', '.join(group)}") for group in plan.ties]
-    return Group(table, *ties, Text(_counts(plan), style="bold"))
+        row = (where, str(decision.site.index), decision.site.tensor, stored, decision.reason, decision.source)
+        table.add_row(*row, *((decision.rule,) if ruled else ()))
+    lines = [Text(f"One scale for {', '.join(group)}") for group in plan.ties]
+    lines += [Text(f"FP32 on request: {name}") for name in plan.fp32]
+    rules = [_matches(matches)] if matches else []
+    return Group(table, *lines, *rules, Text(_counts(plan), style="bold"))
+
+
+def _matches(matches: Sequence[Match]) -> RenderableType:
+    table = _table("rule for", "says", "nodes", "holds for", "which")
+    for match in matches:
+        counts = str(len(match.nodes)), str(len(match.decided))
+        shown = ", ".join(match.nodes[:SHOWN])
+        more = f" and {len(match.nodes) - SHOWN} more" if len(match.nodes) > SHOWN else ""
+        table.add_row(str(match.rule.selector), str(match.rule), *counts, shown + more)
+    return _headed("Rules of the recipe", table)
 
 
 def statistics_table(statistics: Statistics, verbose: bool) -> RenderableType:
@@ -53,7 +79,7 @@ def statistics_table(statistics: Statistics, verbose: bool) -> RenderableType:
     line = f"Measured {len(statistics.tensors)} tensors on {statistics.samples} samples: {count:,} numbers."
     if not verbose:
         return Text(line)
-    table = _table("tensor", "low", "high", "numbers", "channels")
+    table = _table("tensor", "low", "high", "numbers", "channels", "holds for")
     for name, found in statistics.tensors.items():
         channels = str(found.channels.shape[1] or "")
         table.add_row(name, f"{found.low:.5g}", f"{found.high:.5g}", f"{found.count:,}", channels)
@@ -71,7 +97,18 @@ def _counts(plan: Plan) -> str:
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        numeric = column in ("INT8", "of", "nodes", "places", "input", "low", "high", "numbers", "channels")
+        numeric = column in (
+            "INT8",
+            "of",
+            "nodes",
+            "places",
+            "input",
+            "low",
+            "high",
+            "numbers",
+            "channels",
+            "holds for",
+        )
         table.add_column(column, overflow="fold", justify="right" if numeric else "left")
     return table
 

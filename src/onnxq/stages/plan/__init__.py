@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from onnxq.core.graph import GraphView
 from onnxq.core.plan import Plan
@@ -47,7 +48,13 @@ def plan(
     placed = place(view, target, skipped, included, residuals)
     check_not_empty(placed)
     check_included(placed, view, settings)
-    return obey(tie(placed, view, target), view, settings, tensors)
+    return _marked(obey(tie(placed, view, target), view, settings, tensors), residuals)
+
+
+def _marked(made: Plan, residuals: Overrides) -> Plan:
+    """The plan with a word on each edge into a join that somebody knew better about."""
+    decisions = (replace(d, rule=d.rule or "residuals") if d.site.node in residuals else d for d in made.decisions)
+    return replace(made, decisions=tuple(decisions))
 
 
 def replan(
