@@ -13,16 +13,8 @@ import tomllib
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = (
-    "PIL",
-    "matplotlib",
-    "tensorrt",
-    "tensorrt_rtx",
-    "tensorrt_libs",
-    "tensorrt_bindings",
-    "polygraphy",
-    "onnx_graphsurgeon",
-)
+OPTIONAL = ("PIL", "matplotlib", "tensorrt", "tensorrt_rtx")
+EXTRAS = (*OPTIONAL, "tensorrt_libs", "tensorrt_bindings", "polygraphy", "onnx_graphsurgeon")
 FRAMEWORKS = ("torch", "tensorflow", "jax", "onnxscript", "sklearn", "scipy", "hypothesis", "pytest")
 
 PROGRAM = """
@@ -76,10 +68,7 @@ def test_the_dependencies_are_the_packages_that_are_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     named = {dependency.partition(">")[0].replace("-", "_") for dependency in project["dependencies"]}
     imported = {name for path in (ROOT / "src").rglob("*.py") for name in imports(path)} - sys.stdlib_module_names
-    assert imported - {"onnxq"} - OPTIONAL == named - {"pyyaml"} | {
-        "google",
-        "yaml",
-    }
+    assert imported - {"onnxq", *OPTIONAL} == named - {"pyyaml"} | {"google", "yaml"}
 
 
 def imports(path: Path) -> set[str]:

@@ -126,20 +126,29 @@ class TestInterruption:
         def tell(_):
             raise Stop
 
+        bench, variants = digits.bench(batch_size=2), list(digits.alone(digits.groups))
         with pytest.raises(Stop):
-            digits.bench(batch_size=2).measure([digits.full()], digits.source.rebatched(2), ALL, tell)
+            bench.measure(variants, digits.source.rebatched(2), ALL, tell)
         assert [thread for thread in threading.enumerate() if thread.name.startswith("onnxq")] == []
 
 
-class TestMemory:
-    def test_batches_are_so_small_that_what_is_kept_fits(self, digits):
+class TestBatches:
+    def test_of_large_models_are_small_so_that_figures_come_soon(self, digits, monkeypatch):
+        sizes = []
+        macs = sum(group.macs for group in digits.groups)
+        monkeypatch.setattr("onnxq.sensitivity.bench.AT_ONCE", 5 * 11 * macs)
+        variants = list(digits.alone(digits.groups))
+        digits.bench().measure(variants, digits.source, ALL, lambda sheet: sizes.append(sheet.samples))
+        assert sizes == list(range(5, 45, 5))
+
+    def test_are_so_small_that_what_is_kept_fits_into_memory(self, digits):
         sizes = []
         digits.bench(max_memory=60_000, jobs=1).measure(
             list(digits.alone(digits.groups)), digits.source, ALL, lambda sheet: sizes.append(sheet.samples)
         )
         assert 1 <= np.diff([0, *sizes]).max() < 8
 
-    def test_a_batch_size_that_was_chosen_is_kept(self, digits):
+    def test_are_as_large_as_was_asked_for(self, digits):
         sizes = []
         digits.bench(max_memory=1, batch_size=20, jobs=1).measure(
             [digits.full()], digits.source.rebatched(20), ALL, lambda sheet: sizes.append(sheet.samples)

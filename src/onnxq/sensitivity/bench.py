@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from threading import Event
 from typing import Any, TypeVar
 
 import onnx
@@ -33,6 +34,9 @@ from onnxq.sensitivity.versions import Versions
 SHARE = 4
 """Loaded pieces of a model may hold the 4th part of the machine's memory."""
 
+AT_ONCE = 10**12
+"""Multiply-accumulates of all variants for one batch, at most: more, and the first figures come late."""
+
 Made = TypeVar("Made")
 
 
@@ -56,6 +60,7 @@ class Bench:
         sizes = onnx_io.tensor_sizes(subject.prepared.model, feeds)
         self._segments = Segments.of(subject.prepared.model, subject.view, groups, sizes)
         self._state_bytes = max(sum(sizes.get(t, 0) for t in tensors) for tensors in self._segments.crossing)
+        self._macs = sum(group.macs for group in groups)
         setup = Setup.of(execution)
         self._versions = Versions(self._segments)
         self._sessions = Sessions(self._segments, self._versions, setup, machine.memory() // SHARE)
@@ -97,13 +102,15 @@ class Bench:
                 journal.write(sheet.to_json())
         return sheet.fidelities()
 
-    def _count(self, tree: Branch, scoring: Scoring, batch: Batch) -> Sheet:
-        """What one batch adds to the sums of each variant."""
+    def _count(self, tree: Branch, scoring: Scoring, batch: Batch, stopped: Event) -> Sheet:
+        """What one batch adds to the sums of each variant; less if it is stopped."""
         before = self._original(batch.feeds)
         sheet = Sheet(len(tree.variants), scoring)
         sheet.count_reference(batch, before)
         for variants, after in self._results(tree, batch.feeds):
             sheet.count(variants, batch, before, after)
+            if stopped.is_set():
+                break
         return sheet
 
     def _results(self, tree: Branch, feeds: Tensors) -> Iterator[tuple[tuple[int, ...], Tensors]]:
@@ -120,23 +127,28 @@ class Bench:
                 yield branch.variants, {name: state[name] if name in state else constants[name] for name in outputs}
 
     def _fitting(self, source: Source, variants: int) -> Source:
-        """The source in batches so small that all that is kept at a time fits into memory."""
+        """The source in batches so small that what is kept at a time fits into memory, and that figures come soon."""
         if self._execution.batch_size is not None:
             return source
         kept = self._state_bytes * (variants.bit_length() + 1) * self._jobs
-        return source.rebatched(max(1, min(BATCH_SIZE, limits(self._execution).memory // max(1, kept))))
+        room, soon = limits(self._execution).memory // max(1, kept), AT_ONCE // max(1, self._macs * variants)
+        return source.rebatched(max(1, min(BATCH_SIZE, room, soon)))
 
 
-def _in_order(work: Callable[[Batch], Made], batches: Iterable[Batch], workers: int) -> Iterator[Made]:
-    """What `work` makes of each batch, in their order, while `workers` batches are worked on at a time."""
+def _in_order(work: Callable[[Batch, Event], Made], batches: Iterable[Batch], workers: int) -> Iterator[Made]:
+    """What `work` makes of each batch, in their order, while `workers` batches are worked on at a time.
+
+    Work that is not wanted any more is told by its event.
+    """
     pending: deque[Future[Made]] = deque()
-    pool = ThreadPoolExecutor(workers, "onnxq")
+    pool, stopped = ThreadPoolExecutor(workers, "onnxq"), Event()
     try:
         for batch in batches:
-            pending.append(pool.submit(work, batch))
+            pending.append(pool.submit(work, batch, stopped))
             if len(pending) > workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
     finally:
+        stopped.set()
         pool.shutdown(cancel_futures=True)
