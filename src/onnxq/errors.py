@@ -5,6 +5,7 @@ OnnxqError
 │   ├── ModelError         a file that is no ONNX model, or a model that cannot be quantized
 │   ├── DataError          calibration or evaluation data that do not fit the model
 │   ├── RecipeError        an option that names nothing, or a selector that matches nothing
+│   ├── BudgetError        what a quantized model may lose cannot be kept
 │   ├── PlanError          a plan that contradicts itself or belongs to another model
 │   └── OutputError        a path that cannot be written
 └── StageError             onnxq or a runtime failed: the command line exits with 1
@@ -44,6 +45,10 @@ class DataError(InputError):
 
 class RecipeError(InputError):
     """An option has no such value, or a selector matches nothing."""
+
+
+class BudgetError(InputError):
+    """No way to quantize the model keeps what was asked for."""
 
 
 class PlanError(InputError):

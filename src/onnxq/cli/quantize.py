@@ -9,16 +9,20 @@ from typing import Any
 from onnxq import files, onnx_io
 from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.cli import options as shared
+from onnxq.cli.budget import add_budget, budget_of, write_front
 from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.progress import Bar
+from onnxq.core.budget import Budget, Outcome
 from onnxq.core.recipe import Recipe
 from onnxq.core.samples import Samples
 from onnxq.core.statistics import Statistics
 from onnxq.errors import RecipeError
-from onnxq.pipeline import load_statistics, quantize, save_recipe
+from onnxq.pipeline import Result, load_statistics, quantize, save_recipe
 from onnxq.pipeline.building import check_kernels
+from onnxq.reports.front import outcome_table
 from onnxq.reports.json import report_json
 from onnxq.reports.text import summary
+from onnxq.sensitivity import quantize_within
 
 NAMES = ", ".join(calibrator.name for calibrator in CALIBRATORS)
 EXAMPLE = "example: onnxq quantize model.onnx model.int8.onnx --calib inputs.npz --eval heldout.npz"
@@ -59,6 +63,7 @@ def add_command(commands: Any) -> None:
         help="compile with TensorRT for RTX, and write nothing if a planned INT8 layer does not become one",
     )
     how.add_argument("--save-recipe", type=Path, metavar="FILE", help="write what was done as a recipe")
+    add_budget(command)
     shared.add_execution(command)
     shared.add_talk(command, "the report", "name every node that stays in float, and the slowest tensors")
     command.set_defaults(run=run)
@@ -67,21 +72,12 @@ def add_command(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Quantizes and writes a model."""
     for given in shared.inputs_of(options, ("model", "calib", "stats", "tensorrt_cache", "eval", "plan", "recipe")):
-        for output in filter(None, (options.output, options.save_recipe)):
+        for output in filter(None, (options.output, options.save_recipe, options.front)):
             files.check_output(given, output)
     _check_save(options)
-    plan = shared.plan_text(options)
+    budget = budget_of(options)
     with Bar(options.quiet or options.json, options.verbose) as bar:
-        recipe = shared.recipe(options, bar)
-        _check_percentile(options, recipe)
-        result = quantize(
-            options.model,
-            _calibration(options),
-            recipe,
-            plan=plan,
-            evaluation=shared.samples(options, options.eval),
-            execution=shared.execution(options, bar),
-        )
+        result, outcome = _quantized(options, budget, bar)
         if options.check:
             bar.begin("check")
             check_kernels(result.model, result.plan)
@@ -89,10 +85,27 @@ def run(options: argparse.Namespace) -> None:
         onnx_io.save(result.model, options.output)
         if options.save_recipe:
             save_recipe(result.recipe, options.save_recipe)
+        if outcome and options.front:
+            write_front(outcome, options.front, Path(options.model).stem)
     if options.json:
-        print(report_json(result.report))
+        print(report_json(result.report, outcome))
     elif not options.quiet:
-        console(WIDE if options.verbose else NARROW).print(summary(result.report, options.verbose))
+        out = console(WIDE if options.verbose else NARROW)
+        out.print(summary(result.report, options.verbose))
+        if outcome:
+            out.print(outcome_table(outcome, options.verbose))
+
+
+def _quantized(options: argparse.Namespace, budget: Budget | None, bar: Bar) -> tuple[Result, Outcome | None]:
+    """The model, and what a search for a budget came to."""
+    recipe = shared.recipe(options, bar)
+    _check_percentile(options, recipe)
+    calib, evaluation = _calibration(options), shared.samples(options, options.eval)
+    execution = shared.execution(options, bar)
+    if budget is not None:
+        return quantize_within(budget, options.model, calib, recipe, evaluation=evaluation, execution=execution)
+    plan = shared.plan_text(options)
+    return quantize(options.model, calib, recipe, plan=plan, evaluation=evaluation, execution=execution), None
 
 
 def _calibration(options: argparse.Namespace) -> Samples | Statistics | None:

@@ -40,10 +40,8 @@ def add_command(commands: Any) -> None:
     data.add_argument("--labels", metavar="NAME", help="the array of --eval that holds class numbers")
     _add_inquiry(command)
     how = command.add_argument_group("quantization")
-    how.add_argument("--calibrator", default=Recipe.calibrator, metavar="NAME", help="default: %(default)s")
-    how.add_argument(
-        "--weight-calibrator", default=Recipe.weight_calibrator, metavar="NAME", help="default: %(default)s"
-    )
+    how.add_argument("--calibrator", metavar="NAME", help=f"default: {Recipe.calibrator}")
+    how.add_argument("--weight-calibrator", metavar="NAME", help=f"default: {Recipe.weight_calibrator}")
     shared.add_plan(how)
     shared.add_execution(command)
     _add_outputs(command)
@@ -116,7 +114,7 @@ def run(options: argparse.Namespace) -> None:
 def _check_outputs(options: argparse.Namespace) -> None:
     """Refuses what cannot be written before any work is done."""
     scripts = [metric for metric in options.metric if ".py" in metric]
-    given = (*shared.inputs_of(options, ("model", "calib", "eval", "plan")), *map(shared.script_path, scripts))
+    given = (*shared.inputs_of(options, ("model", "calib", "eval", "plan", "recipe")), *map(shared.script_path, scripts))
     for target in options.out:
         if target.suffix not in KINDS:
             raise OutputError(f"The output '{target}' must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}.")
@@ -137,13 +135,7 @@ def _ranked(options: argparse.Namespace, checkpoint: Checkpoint | None) -> Ranki
     with Bar(options.quiet or options.json, options.verbose) as bar:
         if checkpoint and checkpoint.path.exists() and not options.resume:
             bar.note(f"'{checkpoint.path}' of an interrupted run is given up. --resume would have gone on from it.")
-        recipe = Recipe(
-            target=options.target,
-            calibrator=options.calibrator,
-            weight_calibrator=options.weight_calibrator,
-            skip=shared.selectors(options),
-            labels=options.labels,
-        )
+        recipe = shared.recipe(options, bar)
         found = rank(
             options.model,
             shared.given_samples(options),

@@ -14,19 +14,23 @@ DROP = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)")
 
 @dataclass(frozen=True)
 class Budget:
-    """The lowest that a figure may become; of several outputs, it is the figure of the worst.
+    """The lowest that a figure may become, of several outputs that of the worst; and how hard it is tried to keep it.
 
     Attributes:
         metric: the name of the figure; a larger one is better.
         floor: the lowest figure, None where it follows from FP32's and `drop`.
         drop: by how much the figure may be lower than FP32's.
         relative: whether `drop` is a share of FP32's figure, such as 0.005 for 0.5 %.
+        best_effort: whether the closest is good enough where the budget cannot be kept.
+        seconds: when to stop searching, None for never. How far a search comes by then depends on the machine.
     """
 
     metric: str
     floor: float | None = None
     drop: float | None = None
     relative: bool = False
+    best_effort: bool = False
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         if (self.floor is None) == (self.drop is None):
@@ -36,9 +40,12 @@ class Budget:
         if self.drop is not None and not 0.0 <= self.drop < (1.0 if self.relative else math.inf):
             raise RecipeError(f"The drop of {self.metric} must be at least 0, and below 100 %. Got {self.drop}.")
 
+        if self.seconds is not None and not self.seconds > 0:
+            raise RecipeError(f"The time limit must be above 0 seconds. Got {self.seconds}.")
+
     @staticmethod
-    def of_drop(text: str, metric: str) -> Budget:
-        """The budget that ``"0.5%"`` of FP32's figure, or ``"0.5"`` in the unit of the figure, stands for.
+    def drop_of(text: str) -> tuple[float, bool]:
+        """The drop that ``"0.5%"`` of FP32's figure, or ``"0.5"`` in its unit, stands for; whether it is a share.
 
         Raises:
             RecipeError: the text says neither.
@@ -47,7 +54,7 @@ class Budget:
         if not found:
             raise RecipeError(f"'{text}' is no drop. Give a share such as 0.5%, or a number in the metric's unit.")
         value, relative = float(found[1]), bool(found[2])
-        return Budget(metric, drop=value / 100 if relative else value, relative=relative)
+        return (value / 100 if relative else value), relative
 
     def allowed(self, baseline: float | None) -> float:
         """The lowest figure, given FP32's own.
@@ -112,6 +119,16 @@ class Point:
     choice: Choice
 
 
+    def to_json(self) -> dict[str, object]:
+        """The point as plain data."""
+        return {
+            "int8_share": self.share,
+            "figure": self.figure,
+            "float_groups": sorted(self.choice.floats),
+            "calibrators": dict(sorted(self.choice.calibrators)),
+        }
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a search for a budget came to.
@@ -139,6 +156,23 @@ class Outcome:
     trials: int
     samples: int
     complete: bool
+
+
+    def to_json(self) -> dict[str, object]:
+        """The outcome as plain data."""
+        return {
+            "budget": str(self.budget),
+            "met": self.met,
+            "complete": self.complete,
+            "metric": self.budget.metric,
+            "fp32": self.baseline,
+            "allowed": self.allowed,
+            "reached": self.reached.to_json(),
+            "full": self.plain.to_json(),
+            "front": [point.to_json() for point in self.front],
+            "trials": self.trials,
+            "samples": self.samples,
+        }
 
 
 def front_of(points: list[Point]) -> tuple[Point, ...]:

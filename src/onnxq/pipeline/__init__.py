@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import onnx
@@ -9,6 +10,7 @@ import onnx
 from onnxq import onnx_io
 from onnxq.catalog.metrics import METRICS
 from onnxq.core.execution import Execution
+from onnxq.core.metric import OwnMetric
 from onnxq.core.observer import Clock
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
@@ -102,7 +104,9 @@ def quantize(
     return finished(scaled(model, Order(calib, recipe, execution, plan, evaluation), clock), recipe, execution, clock)
 
 
-def finished(found: Scaled, recipe: Recipe, execution: Execution, clock: Clock) -> Result:
+def finished(
+    found: Scaled, recipe: Recipe, execution: Execution, clock: Clock, own: Sequence[OwnMetric] = ()
+) -> Result:
     """The quantized model, written and verified.
 
     Args:
@@ -110,6 +114,7 @@ def finished(found: Scaled, recipe: Recipe, execution: Execution, clock: Clock) 
         recipe: how to quantize.
         execution: how models are run.
         clock: has timed the stages before.
+        own: metrics of the user's.
 
     Raises:
         StageError: onnxq or a runtime failed.
@@ -121,7 +126,7 @@ def finished(found: Scaled, recipe: Recipe, execution: Execution, clock: Clock) 
     with clock.stage("verify"):
         check_structure(Written(onnx_io.view(product.model), made, subject.view))
         check_model(product.model, beside=given)
-        close = _fidelity(begun, product, recipe, execution)
+        close = _fidelity(begun, product, recipe, execution, own)
     done = replace(resolved(recipe, subject), calibrator=found.calibrator(recipe))
     report = Report.of(
         subject.view,
@@ -172,14 +177,16 @@ def calibrate(
         return statistics_of(begun, calib, execution, checkpoint)
 
 
-def _fidelity(begun: Ready, product: Product, recipe: Recipe, execution: Execution) -> Fidelity | None:
+def _fidelity(
+    begun: Ready, product: Product, recipe: Recipe, execution: Execution, own: Sequence[OwnMetric]
+) -> Fidelity | None:
     batches = begun.sources.checks(recipe.seed, execution.observer)
     if batches is None:
         return None
     setup = Setup.of(execution)
     original = onnxruntime.Session(begun.given, setup=setup)
     judged = onnxruntime.Session(product.judged, setup=replace(setup, as_written=True))
-    found = fidelity(original, judged, batches, METRICS)
+    found = fidelity(original, judged, batches, METRICS, own)
     if recipe.labels and not found.baselines:
         raise DataError(f"The labels '{recipe.labels}' fit no output: none has a score per sample for each class.")
     return found

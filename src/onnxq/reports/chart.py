@@ -1,12 +1,13 @@
-"""A Ranking as a bar chart, by matplotlib, which is imported where it is used."""
+"""A Ranking as a bar chart, the front of a search as a curve; by matplotlib, which is imported where it is used."""
 
 from __future__ import annotations
 
 import io
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from onnxq.core.budget import Outcome
 from onnxq.core.ranking import Rank, Ranking
 from onnxq.core.report import Fidelity
 from onnxq.errors import RecipeError
@@ -14,6 +15,7 @@ from onnxq.reports.ranking import figure, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST = 40
 """Bars of a chart; what comes behind is counted."""
@@ -23,6 +25,8 @@ LONGEST = 44
 
 COLOURS = ("#3B6FB6", "#E07B39", "#4C9F70", "#B8497F", "#8C6BB1", "#B59B2B", "#4BA3C3", "#7A7A7A")
 """One per operator, in the order in which they come; the last is for all others."""
+
+STYLE: Any = {"svg.hashsalt": "onnxq", "font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}
 
 TITLES = {
     "alone": "Quantized alone: what is lost",
@@ -58,7 +62,7 @@ def ranking_chart(ranking: Ranking, kind: str, name: str = "") -> bytes:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     shown = ranking.ranks[:MOST]
-    with rc_context({"svg.hashsalt": "onnxq", "font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}):
+    with rc_context(STYLE):
         size = (5.2 + 4.3 * len(ranking.modes), 1.5 + 0.25 * len(shown))
         sheet = Figure(figsize=size, layout="constrained")
         panels = sheet.subplots(1, len(ranking.modes), squeeze=False, sharey=True)[0]
@@ -67,8 +71,48 @@ def ranking_chart(ranking: Ranking, kind: str, name: str = "") -> bytes:
             _draw(panel, ranking, shown, mode, colours)
         _legend(panels[-1], colours)
         sheet.suptitle(_heading(ranking, name), fontsize=11, fontweight="bold")
-        file = io.BytesIO()
-        sheet.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {"Software": None})
+        return _saved(sheet, kind)
+
+
+def front_chart(outcome: Outcome, kind: str, name: str = "") -> bytes:
+    """Accuracy against the share of compute in INT8, with the budget as a line. The same bytes for the same outcome.
+
+    Args:
+        outcome: of a search for a budget.
+        kind: "svg" or "png".
+        name: of the model.
+
+    Raises:
+        RecipeError: matplotlib is not installed.
+    """
+    check_plots()
+    from matplotlib import rc_context  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    points = [point for point in outcome.front if math.isfinite(point.figure)]
+    metric, reached = outcome.budget.metric, outcome.reached
+    with rc_context(STYLE):
+        sheet = Figure(figsize=(7.2, 4.4), layout="constrained")
+        panel = sheet.subplots()
+        shares = [100 * point.share for point in points]
+        panel.plot(shares, [p.figure for p in points], "o-", color=COLOURS[0], markersize=4, label="measured")
+        panel.axhline(outcome.allowed, color=COLOURS[1], linestyle="--", label=f"budget: {outcome.allowed:.4g}")
+        if math.isfinite(reached.figure):
+            panel.plot([100 * reached.share], [reached.figure], "o", color=COLOURS[2], markersize=9, label="chosen")
+        panel.set_xlabel("compute in INT8, %")
+        panel.set_ylabel(f"{metric} of the worst output")
+        panel.set_xlim(-2, 102)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(color="#DDDDDD", linewidth=0.7)
+        panel.set_axisbelow(True)
+        panel.legend(frameon=False)
+        sheet.suptitle(f"{name + ': ' if name else ''}{outcome.budget}", fontsize=11, fontweight="bold")
+        return _saved(sheet, kind)
+
+
+def _saved(sheet: Figure, kind: str) -> bytes:
+    file = io.BytesIO()
+    sheet.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {"Software": None})
     return file.getvalue()
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 
+from onnxq.core.budget import Outcome
 from onnxq.core.comparison import Comparison
 from onnxq.core.ranking import Ranking
 from onnxq.core.report import Report
 from onnxq.core.statistics import Statistics
 
 
-def report_json(report: Report | Comparison | Ranking) -> str:
-    """The report, indented."""
-    return json.dumps(_finite(report.to_json()), indent=2)
+def report_json(report: Report | Comparison | Ranking, outcome: Outcome | None = None) -> str:
+    """The report, indented; with what a search for a budget came to."""
+    data = report.to_json() if outcome is None else {**report.to_json(), "budget": outcome.to_json()}
+    return json.dumps(_finite(data), indent=2)
 
 
 def statistics_json(statistics: Statistics) -> str:

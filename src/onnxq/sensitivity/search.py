@@ -60,20 +60,10 @@ class Search:
             return
         model = self.noises.model(dict(start.choice.calibrators))
         self._descend(start.choice, model)
-        if self.exact and (found := self.best()):
+        if self.exact and (found := self.trials.best(self.allowed)):
             self._calibrate(found)
             self._take_back()
             self._exchange(model)
-
-    def best(self) -> Point | None:
-        """The cheapest choice that holds the budget, None if none does."""
-        costs = {group.name: cost(group) for group in self.trials.groups}
-        holding = [point for point in self.trials.found.values() if point.figure >= self.allowed]
-        return min(
-            holding,
-            key=lambda p: (sum(costs[name] for name in p.choice.floats), -p.figure, len(p.choice.calibrators)),
-            default=None,
-        )
 
     def _calibrated(self) -> Point:
         """Full quantization with the best calibrators found for it."""
@@ -101,7 +91,7 @@ class Search:
 
     def _take_back(self) -> None:
         """Takes groups back into INT8, the most expensive that can be first, until none can."""
-        best = self.best()
+        best = self.trials.best(self.allowed)
         candidates = self._in_float(best)
         while best and candidates:
             points = self.trials.measure([best.choice.without(group.name) for group in candidates])
@@ -111,7 +101,7 @@ class Search:
 
     def _exchange(self, model: NoiseModel) -> None:
         """Takes an expensive group back into INT8 and leaves a cheaper one in float, as long as that helps."""
-        best = self.best()
+        best = self.trials.best(self.allowed)
         for _ in range(ROUNDS):
             if best is None:
                 return

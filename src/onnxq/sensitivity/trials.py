@@ -13,6 +13,7 @@ from onnxq.core.report import Fidelity
 from onnxq.errors import RecipeError
 from onnxq.sensitivity.bench import Bench
 from onnxq.sensitivity.material import Material
+from onnxq.sensitivity.noise import cost
 from onnxq.sensitivity.sheet import Scoring
 
 
@@ -108,6 +109,20 @@ class Trials:
         """
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise TimeUp
+
+    def best(self, allowed: float) -> Point | None:
+        """The cheapest choice with at least the figure `allowed`, None if there is none."""
+        costs = {group.name: cost(group) for group in self.groups}
+        return min(
+            (point for point in self.found.values() if point.figure >= allowed and point.share > 0.0),
+            key=lambda p: (sum(costs[name] for name in p.choice.floats), -p.figure, len(p.choice.calibrators)),
+            default=None,
+        )
+
+    def closest(self) -> Point:
+        """The choice with the best figure of those that quantize anything."""
+        quantizing = (point for point in self.found.values() if point.share > 0.0)
+        return max(quantizing, key=lambda p: (p.figure, p.share, sorted(p.choice.floats)))
 
     @property
     def groups(self) -> Sequence[Group]:

@@ -70,19 +70,26 @@ def _difference(reference: object, candidate: object) -> float:
     return float(apart / largest) if largest else float(apart)
 
 
-def fidelity(original: Run, quantized: Run, batches: Iterable[Batch], metrics: Iterable[Metric]) -> Fidelity:
+def fidelity(
+    original: Run,
+    quantized: Run,
+    batches: Iterable[Batch],
+    metrics: Iterable[Metric],
+    own: Iterable[OwnMetric] = (),
+) -> Fidelity:
     """How close `quantized` is to `original`, batch by batch.
 
     Args:
         original: feeds -> outputs of the FP32 model.
         quantized: feeds -> outputs of the quantized one.
         batches: what to feed.
-        metrics: what to compute.
+        metrics: what to compute of each output.
+        own: what to compute of all outputs together.
 
     Raises:
         DataError: there are no batches.
     """
-    seen = FidelitySums(metrics)
+    seen = FidelitySums(metrics, own)
     for batch in batches:
         seen.add(batch, original(batch.feeds), quantized(batch.feeds))
     return seen.fidelity()

@@ -1,0 +1,80 @@
+"""The options of `onnxq quantize` that say what may be lost."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from onnxq import files
+from onnxq.catalog.metrics.sqnr import SQNR
+from onnxq.catalog.metrics.top1 import TOP1
+from onnxq.core.budget import Budget, Outcome
+from onnxq.errors import OutputError, RecipeError
+from onnxq.reports.chart import check_plots, front_chart
+from onnxq.reports.front import front_csv
+
+KINDS = (".csv", ".svg", ".png")
+
+
+def add_budget(command: argparse.ArgumentParser) -> None:
+    """What may be lost, and how hard it is tried."""
+    group = command.add_argument_group("budget: leave in float what must be, and no more")
+    what = group.add_mutually_exclusive_group()
+    what.add_argument(
+        "--max-drop",
+        metavar="DROP",
+        help="how much lower than FP32's the metric may be: a share such as 0.5%%, or a number in its unit",
+    )
+    what.add_argument("--min-sqnr", type=float, metavar="DB", help="the lowest SQNR of any output, in dB")
+    group.add_argument(
+        "--metric",
+        metavar="NAME",
+        help=f"for --max-drop: {TOP1.name} (default), agreement, cosine, or FILE.py:FUNCTION for one of your own",
+    )
+    group.add_argument("--best-effort", action="store_true", help="write the closest if the budget cannot be kept")
+    group.add_argument("--time-limit", type=float, metavar="S", help="stop searching after so many seconds")
+    group.add_argument(
+        "--front", type=Path, metavar="FILE", help="accuracy against compute in INT8, as .csv, .svg or .png"
+    )
+
+
+def budget_of(options: argparse.Namespace) -> Budget | None:
+    """The budget that is asked for, None if there is none.
+
+    Raises:
+        RecipeError: an option does nothing, or has no such value.
+        OutputError: the front cannot be written as what it is called.
+    """
+    _check(options)
+    how = {"best_effort": options.best_effort, "seconds": options.time_limit}
+    if options.min_sqnr is not None:
+        return Budget(SQNR.name, floor=options.min_sqnr, **how)
+    if options.max_drop is None:
+        return None
+    drop, relative = Budget.drop_of(options.max_drop)
+    return Budget(options.metric or TOP1.name, drop=drop, relative=relative, **how)
+
+
+def write_front(outcome: Outcome, path: Path, model: str) -> None:
+    """Writes the front as its name says."""
+    if path.suffix == ".csv":
+        files.write(path, front_csv(outcome).encode())
+    else:
+        files.write(path, front_chart(outcome, path.suffix[1:], model))
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.max_drop is None and options.min_sqnr is None:
+        given = {"--metric": options.metric, "--best-effort": options.best_effort or None}
+        given |= {"--time-limit": options.time_limit, "--front": options.front}
+        if idle := [name for name, value in given.items() if value is not None]:
+            raise RecipeError(f"{idle[0]} does nothing without a budget. Give --max-drop or --min-sqnr.")
+    if options.min_sqnr is not None and options.metric is not None:
+        raise RecipeError("--min-sqnr is a budget of SQNR. Leave out --metric, or give --max-drop.")
+    if (options.max_drop or options.min_sqnr is not None) and options.plan is not None:
+        raise RecipeError("A plan says what is in float, so there is nothing to search. Leave out --plan or the budget.")
+    if options.front is not None:
+        if options.front.suffix not in KINDS:
+            raise OutputError(f"The front '{options.front}' must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}.")
+        if options.front.suffix != ".csv":
+            check_plots()

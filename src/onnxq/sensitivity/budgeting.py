@@ -1,0 +1,188 @@
+"""Quantizes within a budget: full quantization where it holds, else as little in float as a search finds to suffice."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from onnxq import onnx_io
+from onnxq.catalog import pick
+from onnxq.catalog.metrics import METRICS
+from onnxq.catalog.metrics.sqnr import SQNR
+from onnxq.core.batch import Source
+from onnxq.core.budget import Budget, Choice, Outcome, front_of
+from onnxq.core.execution import Execution
+from onnxq.core.metric import Metric, OwnMetric
+from onnxq.core.observer import Clock
+from onnxq.core.recipe import Recipe
+from onnxq.core.report import Fidelity
+from onnxq.core.samples import Data, Samples
+from onnxq.core.statistics import Statistics
+from onnxq.core.work import macs_of
+from onnxq.data.own_metric import is_script, own_metric
+from onnxq.errors import BudgetError, DataError, RecipeError
+from onnxq.pipeline import Model, Result, Scaled, finished, scaled
+from onnxq.pipeline.measurement import shapes
+from onnxq.pipeline.order import Order
+from onnxq.pipeline.scaling import rescaled
+from onnxq.pipeline.sources import first
+from onnxq.pipeline.subset import canonical
+from onnxq.sensitivity.bench import Bench
+from onnxq.sensitivity.inquiry import scoring
+from onnxq.sensitivity.material import Material
+from onnxq.sensitivity.origins import measure_noise
+from onnxq.sensitivity.search import Search
+from onnxq.sensitivity.trials import Judge, TimeUp, Trials
+from onnxq.stages.plan.groups import kernels
+
+MEMORY = 1 << 28
+"""Bytes that the samples of a search may take; of more, some are taken, and the result is judged on all."""
+
+NOISE_SAMPLES = 64
+"""Samples on which the noise of single tensors is measured; each output of each is a measurement of its own."""
+
+EXACT = ("sqnr", "cosine")
+"""Metrics that each sample adds to a little; the others count samples, of which few decide about a small drop."""
+
+CORRECTIONS = 3
+"""So often a search goes on because the written model, with its rest in a short type, does worse than INT8 alone."""
+
+
+def quantize_within(
+    budget: Budget,
+    model: Model,
+    calib: Data | Samples | Statistics | None = None,
+    recipe: Recipe = Recipe(),
+    *,
+    evaluation: Data | Samples | None = None,
+    execution: Execution = Execution(),
+) -> tuple[Result, Outcome]:
+    """Quantizes as much of a model as a budget allows. No file is written.
+
+    The budget is held on the evaluation data, else on the calibration samples, by the model as it is written. The
+    result's recipe has the groups in float as `skip`, and the calibrators that were chosen as `tensors`: `quantize`
+    makes the same model of it.
+
+    Args:
+        budget: what may be lost.
+        model: FP32, as a ModelProto or a path. Not modified.
+        calib: as for `quantize`.
+        recipe: what is quantized at the most, and how.
+        evaluation: inputs that are not among `calib`. Labels may be among the arrays.
+        execution: how models are run.
+
+    Raises:
+        InputError: the model, the data, the recipe or the budget are not usable; the message says what to change.
+        BudgetError: the budget cannot be kept.
+        StageError: onnxq or a runtime failed.
+    """
+    if not recipe.int8:
+        raise RecipeError("Without INT8 there is nothing to search. Leave out the budget, or --no-int8.")
+    judge = Judge(budget, scoring(_metrics(budget)))
+    deadline = budget.seconds and time.monotonic() + budget.seconds
+    clock = Clock(execution.observer)
+    found = scaled(model, Order(calib, recipe, execution, None, evaluation), clock)
+    search = _Budgeting.of(found, replace(recipe, calibrator=found.calibrator(recipe)), judge, execution, deadline)
+    result, outcome = search.run(clock)
+    if not (outcome.met or budget.best_effort):
+        raise BudgetError(_failed(outcome))
+    return result, outcome
+
+
+def _metrics(budget: Budget) -> tuple[Metric | OwnMetric, ...]:
+    """The budget's metric, and SQNR.
+
+    Raises:
+        RecipeError: there is no such metric, or a smaller figure of it is better.
+        DataError: it is a script of the user's, and cannot be read.
+    """
+    if is_script(budget.metric):
+        return own_metric(budget.metric), SQNR
+    chosen = pick(METRICS, budget.metric, "metric")
+    if not chosen.larger_is_better:
+        raise RecipeError(f"Less {chosen.name} is better, so it cannot drop. Choose another metric for a budget.")
+    return (chosen,) if chosen == SQNR else (chosen, SQNR)
+
+
+def _failed(outcome: Outcome) -> str:
+    asked, reached = outcome.budget, outcome.reached
+    why = "The search found nothing closer" if outcome.complete else "The time limit passed before more was found"
+    return (
+        f"The budget cannot be kept: {asked}, which is {outcome.allowed:.6g} here. The closest has {reached.figure:.6g}"
+        f" with {reached.share:.1%} of the compute in INT8. {why}. Allow more, or take the closest with --best-effort."
+    )
+
+
+@dataclass(frozen=True)
+class _Budgeting:
+    """A search with its data."""
+
+    found: Scaled
+    material: Material
+    trials: Trials
+    few: Source
+    plain: Fidelity
+    execution: Execution
+
+    @staticmethod
+    def of(found: Scaled, recipe: Recipe, judge: Judge, execution: Execution, deadline: float | None) -> _Budgeting:
+        ready = found.ready
+        data, inputs = ready.sources.evaluation or ready.sources.calibration, onnx_io.inputs(ready.given)
+        if data is None:
+            raise DataError("There are no samples to hold the budget on. Give some with --eval, or with --calib.")
+        source, few = canonical(data, inputs, MEMORY), canonical(data, inputs, MEMORY, NOISE_SAMPLES)
+        if ready.sources.evaluation is None:
+            found = replace(found, ready=replace(ready, sources=replace(ready.sources, evaluation=source)))
+        subject, sample = ready.subject, next(first(source.batches()).split())
+        sizes = shapes(subject, sample, execution)
+        groups = kernels(ready.plan, subject.view, subject.target, sizes)
+        macs = {node.name: macs_of(subject.view, node, sizes) for node in subject.view.nodes}
+        material = Material(subject, recipe, found.statistics, ready.known, ready.plan, groups, macs)
+        bench = Bench(ready.given, subject, groups, sample, replace(execution, batch_size=None))
+        (plain,) = bench.measure([material.variant(Choice())], source, judge.scoring)
+        return _Budgeting(found, material, Trials(bench, material, source, judge, deadline), few, plain, execution)
+
+    def run(self, clock: Clock) -> tuple[Result, Outcome]:
+        """The model that was chosen, as it is written, and what the search came to."""
+        trials, judge = self.trials, self.trials.judge
+        allowed = wanted = judge.allowed(self.plain)
+        complete = True
+        for _ in range(CORRECTIONS):
+            with clock.stage("search"):
+                complete = self._search(wanted)
+            chosen = trials.best(wanted) or trials.closest()
+            result = self._written(chosen.choice, clock)
+            assert result.report.fidelity is not None  # there are samples
+            reached = replace(chosen, figure=judge.figure(result.report.fidelity))
+            if reached.figure >= allowed or chosen.figure < wanted or not complete:
+                break
+            wanted += 1.5 * (allowed - reached.figure)
+        return result, Outcome(
+            budget=judge.budget,
+            baseline=judge.baseline(self.plain),
+            allowed=allowed,
+            reached=reached,
+            met=reached.figure >= allowed,
+            plain=trials.found[Choice()],
+            front=front_of(list(trials.found.values())),
+            trials=len(trials.found),
+            samples=len(trials.source),
+            complete=complete,
+        )
+
+    def _search(self, wanted: float) -> bool:
+        """Whether the search came to its end."""
+        trials = self.trials
+        try:
+            if trials.measure([Choice()])[0].figure < wanted:
+                noises = measure_noise(trials.bench, self.material, self.few)
+                Search(trials, noises, wanted, exact=trials.judge.budget.metric in EXACT).run()
+        except TimeUp:
+            return False
+        return True
+
+    def _written(self, choice: Choice, clock: Clock) -> Result:
+        asked = self.material.asked(choice)
+        ready = replace(self.found.ready, plan=self.material.plan_of(choice))
+        final = rescaled(ready, self.found.statistics, asked, self.execution)
+        return finished(final, asked, self.execution, clock, self.trials.judge.scoring.own)
