@@ -79,7 +79,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """The kernels of a compiled model, and `operators`: ONNX node name -> operator, as the parser names nodes."""
+    """The kernels of a compiled model, and `operators`: ONNX node name -> operator, as the parser names nodes.
+
+    An engine that was opened again no longer knows the operators.
+    """
 
     layers: tuple[Layer, ...]
     operators: Mapping[str, str]
@@ -107,9 +110,14 @@ class LayerPlan:
         """The plan as plain data, with the counts that it is judged by."""
         computes, integers = compute_nodes(self), int8_nodes(self)
         return {
+            "kernels": len(self.layers),
+            "compute_kernels": len(self.computes),
+            "int8_kernels": len(self.int8_computes),
             "compute_nodes": len(computes),
             "int8_nodes": len(integers),
             "float_nodes": sorted(computes - integers),
+            "float_shortcuts": float_shortcuts(self),
+            "copies": sum(layer.is_copy for layer in self.layers),
             "moved_bytes": self.moved_bytes,
             "layers": [_row(layer) for layer in self.layers],
         }
