@@ -45,6 +45,8 @@ class Profile:
         name, *shapes = text.rsplit(":", 3)
         while shapes and not _SHAPE.fullmatch(shapes[0]):  # a name may hold colons
             name, shapes = f"{name}:{shapes[0]}", shapes[1:]
+        if len(shapes) == 2 and shapes[0].isdecimal():  # TensorFlow's names end in :0
+            name, shapes = f"{name}:{shapes[0]}", shapes[1:]
         if not name or len(shapes) not in (1, 3):
             raise RecipeError(
                 f"'{text}' names no shapes. Give them as INPUT:MIN:OPT:MAX, such as "

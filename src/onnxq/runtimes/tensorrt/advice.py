@@ -32,6 +32,7 @@ HINTS: Sequence[Hint] = (
     Hint("Integer '", "write QuantizeLinear and DequantizeLinear around the float operator"),
     Hint("DynamicQuantize", "write QuantizeLinear with a constant scale"),
     Hint("lugin not found", "load the library that has it with --plugins", linted=False),
+    Hint("workspace limit", "give a larger --workspace", linted=False),
     Hint("CUDA driver version", "compile for a GPU elsewhere, with --compute-capability 8.9 or another", linted=False),
 )
 """The first that fits is told."""
