@@ -72,7 +72,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.min_sqnr is not None and options.metric is not None:
         raise RecipeError("--min-sqnr is a budget of SQNR. Leave out --metric, or give --max-drop.")
     if (options.max_drop or options.min_sqnr is not None) and options.plan is not None:
-        raise RecipeError("A plan says what is in float, so there is nothing to search. Leave out --plan or the budget.")
+        raise RecipeError("A plan says what is in float, and leaves nothing to search. Leave out --plan or the budget.")
     if options.front is not None:
         if options.front.suffix not in KINDS:
             raise OutputError(f"The front '{options.front}' must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}.")

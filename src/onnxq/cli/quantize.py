@@ -18,9 +18,10 @@ from onnxq.core.samples import Samples
 from onnxq.core.statistics import Statistics
 from onnxq.errors import RecipeError
 from onnxq.pipeline import Result, load_statistics, quantize, save_recipe
-from onnxq.pipeline.building import check_kernels
+from onnxq.pipeline.building import check_is_possible, check_kernels
 from onnxq.reports.front import outcome_table
 from onnxq.reports.json import report_json
+from onnxq.reports.layers import verdict
 from onnxq.reports.text import summary
 from onnxq.sensitivity import quantize_within
 
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
         result, outcome = _quantized(options, budget, bar)
         if options.check:
             bar.begin("check")
-            check_kernels(result.model, result.plan)
+            kernels = check_kernels(result.model, result.plan, shared.samples(options, options.calib))
         bar.begin("write")
         onnx_io.save(result.model, options.output)
         if options.save_recipe:
@@ -94,12 +95,16 @@ def run(options: argparse.Namespace) -> None:
         out.print(summary(result.report, options.verbose))
         if outcome:
             out.print(outcome_table(outcome, options.verbose))
+        if options.check:
+            out.print(f"Checked with TensorRT for RTX: {verdict(kernels)}", soft_wrap=True)
 
 
 def _quantized(options: argparse.Namespace, budget: Budget | None, bar: Bar) -> tuple[Result, Outcome | None]:
     """The model, and what a search for a budget came to."""
     recipe = shared.recipe(options, bar)
     _check_percentile(options, recipe)
+    if options.check:
+        check_is_possible(recipe)
     calib, evaluation = _calibration(options), shared.samples(options, options.eval)
     execution = shared.execution(options, bar)
     if budget is not None:

@@ -114,7 +114,10 @@ def run(options: argparse.Namespace) -> None:
 def _check_outputs(options: argparse.Namespace) -> None:
     """Refuses what cannot be written before any work is done."""
     scripts = [metric for metric in options.metric if ".py" in metric]
-    given = (*shared.inputs_of(options, ("model", "calib", "eval", "plan", "recipe")), *map(shared.script_path, scripts))
+    given = (
+        *shared.inputs_of(options, ("model", "calib", "eval", "plan", "recipe")),
+        *map(shared.script_path, scripts),
+    )
     for target in options.out:
         if target.suffix not in KINDS:
             raise OutputError(f"The output '{target}' must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}.")

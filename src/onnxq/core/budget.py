@@ -118,7 +118,6 @@ class Point:
     figure: float
     choice: Choice
 
-
     def to_json(self) -> dict[str, object]:
         """The point as plain data."""
         return {
@@ -156,7 +155,6 @@ class Outcome:
     trials: int
     samples: int
     complete: bool
-
 
     def to_json(self) -> dict[str, object]:
         """The outcome as plain data."""

@@ -4,6 +4,17 @@ from onnxq.onnx_io.fingerprint import fingerprint
 from onnxq.onnx_io.model_file import load, save, size
 from onnxq.onnx_io.part import Parts
 from onnxq.onnx_io.tensor_sizes import tensor_shapes, tensor_sizes
-from onnxq.onnx_io.view import inputs, view
+from onnxq.onnx_io.view import dimension_names, inputs, view
 
-__all__ = ["Parts", "fingerprint", "inputs", "load", "save", "size", "tensor_shapes", "tensor_sizes", "view"]
+__all__ = [
+    "Parts",
+    "dimension_names",
+    "fingerprint",
+    "inputs",
+    "load",
+    "save",
+    "size",
+    "tensor_shapes",
+    "tensor_sizes",
+    "view",
+]

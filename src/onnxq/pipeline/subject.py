@@ -76,6 +76,8 @@ def read(given: onnx.ModelProto, recipe: Recipe) -> Subject:
     low = pick(FLOATS, recipe.rest or target.rest, "type of the rest")
     if not recipe.int8 and low == FP32:
         raise RecipeError("Without INT8, and with the rest in FP32, nothing is left to do. Give --rest fp16 or bf16.")
+    if recipe.low_io and low == FP32:
+        raise RecipeError("With the rest in FP32 there is no lower type for --io-types. Give --rest fp16 or bf16.")
     for what, asked, stored in (
         ("activations", recipe.format, target.activations),
         ("weights", recipe.weight_format, target.weights),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.metrics import METRICS
-from onnxq.catalog.metrics.sqnr import SQNR
 from onnxq.core.batch import Source
 from onnxq.core.budget import Budget, Choice, Outcome, front_of
 from onnxq.core.execution import Execution
@@ -28,7 +27,6 @@ from onnxq.pipeline.scaling import rescaled
 from onnxq.pipeline.sources import first
 from onnxq.pipeline.subset import canonical
 from onnxq.sensitivity.bench import Bench
-from onnxq.sensitivity.inquiry import scoring
 from onnxq.sensitivity.material import Material
 from onnxq.sensitivity.origins import measure_noise
 from onnxq.sensitivity.search import Search
@@ -78,7 +76,7 @@ def quantize_within(
     """
     if not recipe.int8:
         raise RecipeError("Without INT8 there is nothing to search. Leave out the budget, or --no-int8.")
-    judge = Judge(budget, scoring(_metrics(budget)))
+    judge = Judge(budget, _metric(budget.metric))
     deadline = budget.seconds and time.monotonic() + budget.seconds
     clock = Clock(execution.observer)
     found = scaled(model, Order(calib, recipe, execution, None, evaluation), clock)
@@ -89,19 +87,19 @@ def quantize_within(
     return result, outcome
 
 
-def _metrics(budget: Budget) -> tuple[Metric | OwnMetric, ...]:
-    """The budget's metric, and SQNR.
+def _metric(name: str) -> Metric | OwnMetric:
+    """The metric of that name, or a script of the user's.
 
     Raises:
-        RecipeError: there is no such metric, or a smaller figure of it is better.
-        DataError: it is a script of the user's, and cannot be read.
+        RecipeError: there is none, or a smaller figure of it is better.
+        DataError: the script cannot be read.
     """
-    if is_script(budget.metric):
-        return own_metric(budget.metric), SQNR
-    chosen = pick(METRICS, budget.metric, "metric")
+    if is_script(name):
+        return own_metric(name)
+    chosen = pick(METRICS, name, "metric")
     if not chosen.larger_is_better:
-        raise RecipeError(f"Less {chosen.name} is better, so it cannot drop. Choose another metric for a budget.")
-    return (chosen,) if chosen == SQNR else (chosen, SQNR)
+        raise RecipeError(f"Less {name} is better, so it cannot drop. Choose another metric for a budget.")
+    return chosen
 
 
 def _failed(outcome: Outcome) -> str:
@@ -176,7 +174,7 @@ class _Budgeting:
         try:
             if trials.measure([Choice()])[0].figure < wanted:
                 noises = measure_noise(trials.bench, self.material, self.few)
-                Search(trials, noises, wanted, exact=trials.judge.budget.metric in EXACT).run()
+                Search(trials, noises, wanted, exact=trials.judge.metric.name in EXACT).run()
         except TimeUp:
             return False
         return True

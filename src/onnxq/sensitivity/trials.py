@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from onnxq.core.batch import Source
 from onnxq.core.budget import Budget, Choice, Point
 from onnxq.core.group import Group
+from onnxq.core.metric import Metric, OwnMetric
 from onnxq.core.report import Fidelity
 from onnxq.errors import RecipeError
 from onnxq.sensitivity.bench import Bench
+from onnxq.sensitivity.inquiry import scoring
 from onnxq.sensitivity.material import Material
 from onnxq.sensitivity.noise import cost
 from onnxq.sensitivity.sheet import Scoring
@@ -27,11 +31,16 @@ class Judge:
 
     Attributes:
         budget: what is allowed.
-        scoring: what must be computed for it.
+        metric: the budget's.
     """
 
     budget: Budget
-    scoring: Scoring
+    metric: Metric | OwnMetric
+
+    @cached_property
+    def scoring(self) -> Scoring:
+        """What must be computed: the budget's metric."""
+        return scoring([self.metric])
 
     def figure(self, fidelity: Fidelity) -> float:
         """The budget's figure, of the worst output.
@@ -39,12 +48,18 @@ class Judge:
         Raises:
             RecipeError: no output has it.
         """
-        return _worst(fidelity.figures, self.budget.metric)
+        _, found = fidelity.worst(self.metric)
+        if math.isnan(found):
+            raise RecipeError(
+                f"No output has a figure '{self.budget.metric}' that is a number. It may need labels: --eval with one "
+                "array more, that holds class numbers."
+            )
+        return found
 
     def baseline(self, fidelity: Fidelity) -> float | None:
         """FP32's own figure, None where it has none."""
-        known = any(self.budget.metric in row for row in fidelity.baselines.values())
-        return _worst(fidelity.baselines, self.budget.metric) if known else None
+        output, _ = fidelity.worst(self.metric)
+        return fidelity.baselines.get(output, {}).get(self.metric.name)
 
     def allowed(self, fidelity: Fidelity) -> float:
         """The lowest figure that the budget allows.
@@ -53,16 +68,6 @@ class Judge:
             RecipeError: it follows from FP32's figure, and there is none.
         """
         return self.budget.allowed(self.baseline(fidelity))
-
-
-def _worst(figures: Mapping[str, Mapping[str, float]], metric: str) -> float:
-    found = [row[metric] for row in figures.values() if metric in row]
-    if not found:
-        raise RecipeError(
-            f"No output has the figure '{metric}'. It may need labels: --eval with one array more, that holds class "
-            "numbers."
-        )
-    return min(found)
 
 
 @dataclass
