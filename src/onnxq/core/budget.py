@@ -174,9 +174,11 @@ class Outcome:
 
 
 def front_of(points: list[Point]) -> tuple[Point, ...]:
-    """Those of `points` that no other beats in both figure and share, from the most INT8 to the least."""
+    """Those of `points` that quantize anything and that no other beats in both figure and share, most INT8 first."""
     found: list[Point] = []
-    for point in sorted(points, key=lambda p: (-p.share, -p.figure, sorted(p.choice.floats))):
+    for point in sorted(
+        (point for point in points if point.share > 0.0), key=lambda p: (-p.share, -p.figure, len(p.choice.calibrators))
+    ):
         if not found or point.figure > found[-1].figure:
             found.append(point)
     return tuple(found)

@@ -152,6 +152,10 @@ def _residuals(value: Value) -> dict[str, int | None]:
     return {name.text(): _shortcut(shortcut) for name, shortcut in value.entries()}
 
 
+def _tensors(value: Value) -> dict[str, str]:
+    return {name.text(): _calibrator(calibrator) for name, calibrator in value.entries()}
+
+
 def _shortcut(value: Value) -> int | None:
     if value.is_empty or (text := value.text()) == "none":
         return None
@@ -190,6 +194,7 @@ RECIPE_KEYS: Mapping[str, Key] = {
     "rules": Key("rules", _rules, "settings for some nodes; the most specific rule wins, then the later", _rules_data),
     "include": Key("include", _selectors, "nodes that are quantized against the target's advice", _selectors_data),
     "skip": Key("skip", _selectors, "nodes that stay in float", _selectors_data),
+    "tensors": Key("tensors", _tensors, "calibrators of single activations, whatever rules say of their readers", dict),
     "residuals": Key(
         "residuals",
         _residuals,
