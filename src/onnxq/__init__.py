@@ -1,5 +1,6 @@
 """INT8 quantization of ONNX models for TensorRT, from nothing but the ONNX file and sample inputs."""
 
+from onnxq.core.budget import Budget, Choice, Outcome, Point
 from onnxq.core.calibration_cache import CalibrationCache
 from onnxq.core.execution import Execution
 from onnxq.core.group import Group
@@ -14,6 +15,7 @@ from onnxq.core.scales import QuantParams, Scales
 from onnxq.core.selector import Condition, Selector
 from onnxq.core.statistics import Statistics, TensorStatistics
 from onnxq.errors import (
+    BudgetError,
     DataError,
     InputError,
     ModelError,
@@ -38,13 +40,14 @@ from onnxq.pipeline import (
     save_recipe,
     save_statistics,
 )
-from onnxq.sensitivity import Inquiry, rank
+from onnxq.sensitivity import Inquiry, quantize_within, rank
 
 __version__ = "0.1.0"
 
 __all__ = [
     # the main job
     "quantize",
+    "quantize_within",
     "calibrate",
     "rank",
     "save",
@@ -58,6 +61,10 @@ __all__ = [
     "Samples",
     "Preprocess",
     "Result",
+    "Budget",
+    "Outcome",
+    "Point",
+    "Choice",
     "Inquiry",
     "Ranking",
     # what was measured before
@@ -80,6 +87,7 @@ __all__ = [
     # errors
     "OnnxqError",
     "InputError",
+    "BudgetError",
     "DataError",
     "ModelError",
     "OutputError",

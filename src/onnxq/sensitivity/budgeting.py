@@ -9,7 +9,7 @@ from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.metrics import METRICS
 from onnxq.core.batch import Source
-from onnxq.core.budget import Budget, Choice, Outcome, front_of
+from onnxq.core.budget import Budget, Choice, Outcome, Point, front_of
 from onnxq.core.execution import Execution
 from onnxq.core.metric import Metric, OwnMetric
 from onnxq.core.observer import Clock
@@ -138,7 +138,9 @@ class _Budgeting:
         material = Material(subject, recipe, found.statistics, ready.known, ready.plan, groups, macs)
         bench = Bench(ready.given, subject, groups, sample, replace(execution, batch_size=None))
         (plain,) = bench.measure([material.variant(Choice())], source, judge.scoring)
-        return _Budgeting(found, material, Trials(bench, material, source, judge, deadline), few, plain, execution)
+        known = {Choice(): Point(material.share(Choice()), judge.figure(plain), Choice())}
+        trials = Trials(bench, material, source, judge, deadline, known)
+        return _Budgeting(found, material, trials, few, plain, execution)
 
     def run(self, clock: Clock) -> tuple[Result, Outcome]:
         """The model that was chosen, as it is written, and what the search came to."""
@@ -172,7 +174,8 @@ class _Budgeting:
         """Whether the search came to its end."""
         trials = self.trials
         try:
-            if trials.measure([Choice()])[0].figure < wanted:
+            if trials.found[Choice()].figure < wanted:
+                trials.check_time()
                 noises = measure_noise(trials.bench, self.material, self.few)
                 Search(trials, noises, wanted, exact=trials.judge.metric.name in EXACT).run()
         except TimeUp:
