@@ -15,6 +15,7 @@ from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.formats import FORMATS
 from onnxq.catalog.metrics import METRICS
 from onnxq.catalog.presets import PRESETS
+from onnxq.catalog.recipes import RECIPES
 from onnxq.catalog.targets import TARGETS
 from onnxq.core.recipe import Recipe
 from onnxq.core.target import OpRule
@@ -26,6 +27,7 @@ SHELVES = {
     "formats": FORMATS,
     "metrics": METRICS,
     "presets": PRESETS,
+    "recipes": RECIPES,
     "targets": TARGETS,
 }
 every_shelf = pytest.mark.parametrize(("name", "shelf"), SHELVES.items(), ids=list(SHELVES))

@@ -159,3 +159,61 @@ def test_a_constant_cannot_be_called_an_activation():
         PlanError, match=r"^The plan gives input 1 of 'conv' .* the role 'activation', but that tensor is a constant\.$"
     ):
         Plan.from_json(json.dumps(data), VIEW)
+
+
+def calibrated(*ways, ties=()):
+    """A plan in which "x" is read by "conv" and by "join", each with a calibrator."""
+    decisions = (replace(decision, calibrator=way) for decision, way in zip((CONV, JOIN), ways, strict=True))
+    return Plan("tensorrt", VIEW.fingerprint, (*decisions, WEIGHT), ties)
+
+
+def test_all_readers_of_a_tensor_calibrate_it_in_one_way():
+    assert calibrated("max", "max").quantized[0].calibrator == "max"
+    message = (
+        r"^One scale cannot be chosen in two ways: by max for input 0 of 'conv' \(tensor 'x'\) and by the calibrator "
+        r"of the recipe for input 1 of 'join' \(tensor 'x'\)\. Give both the same calibrator\.$"
+    )
+    with pytest.raises(PlanError, match=message):
+        calibrated("max", None)
+
+
+def test_tensors_that_share_a_scale_are_calibrated_in_one_way():
+    other = Decision(Site("u", "soft", 0), INT8, "", "", calibrator="mse")
+    assert Plan("t", "", (replace(CONV, calibrator="max"), other))
+    with pytest.raises(
+        PlanError, match=r"^One scale cannot be chosen in two ways: by max for .* and by mse for input 0"
+    ):
+        Plan("t", "", (replace(CONV, calibrator="max"), other), ties=(("x", "u"),))
+
+
+def test_a_weight_may_be_calibrated_otherwise_than_activations():
+    assert Plan("t", "", (CONV, replace(WEIGHT, calibrator="mse")), ties=(("x", "w"),))
+
+
+def test_calibrators_rules_and_what_stays_in_fp32_go_through_the_text():
+    decisions = (
+        replace(CONV, calibrator="percentile 99.9", rule="op:Conv"),
+        replace(JOIN, calibrator="percentile 99.9"),
+    )
+    plan = replace(PLAN, decisions=(*decisions, WEIGHT, SOFT), fp32=("soft",))
+    assert Plan.from_json(plan.to_json(), VIEW) == plan
+    assert '"calibrator": "percentile 99.9", "rule": "op:Conv"' in plan.to_json()
+    assert "calibrator" not in PLAN.to_json()
+    assert "fp32" not in PLAN.to_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (edited(fp32=["sof"]), r"^The plan names the node 'sof', which the model lacks\. Did you mean 'soft'\?$"),
+        (with_row(calibrator=5), r"^The plan calibrates input 0 of 'conv' \(tensor 'x'\) by 5\. Give the name of a "),
+    ],
+)
+def test_a_node_or_a_calibrator_that_is_none_is_refused(text, message):
+    with pytest.raises(PlanError, match=message):
+        Plan.from_json(text, VIEW)
+
+
+def test_what_is_left_in_float_after_all_has_no_calibrator():
+    plan = calibrated("max", "max").without(["conv", "join"])
+    assert {decision.calibrator for decision in plan.decisions} == {None}

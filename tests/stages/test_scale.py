@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from onnxq.catalog.calibrators import CALIBRATORS
+from onnxq.catalog.calibrators.entropy import Entropy
 from onnxq.catalog.calibrators.max import Max
+from onnxq.catalog.calibrators.mse import Mse
 from onnxq.catalog.calibrators.percentile import Percentile
 from onnxq.catalog.formats.int8 import INT8
 from onnxq.core.graph import GraphView, Node, Site
@@ -162,3 +164,25 @@ def test_a_dead_tensor_lives_on_the_scale_of_its_tie():
 
 def test_scales_come_in_the_order_of_the_plan():
     assert list(activations({"b": [1], "a": [2], "c": [3]}, ties=(("c", "a"),))) == ["b", "a", "c"]
+
+
+def named(calibrator, specs=None):
+    """A plan for "x" and a weight "w", both with a calibrator of their own."""
+    sites = Site("x", "n", 0), Site("w", "n", 1)
+    decisions = (Decision(s, spec, "", "", calibrator=calibrator) for s, spec in zip(sites, specs, strict=True))
+    return Plan("tensorrt", "", tuple(decisions))
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [("mse", Mse()), ("max", Max()), ("percentile 90.0", Percentile(90.0)), ("percentile", Percentile())],
+)
+def test_a_calibrator_in_the_plan_is_obeyed_for_activations_and_weights(text, same):
+    weight = RNG.normal(size=(4, 9)).astype(np.float32)
+    seen = Statistics("", {"x": of(RNG.normal(size=1000).astype(np.float32))})
+    specs = (ACTIVATION, per_axis(0))
+    own = scale(named(text, specs), view_of(w=weight), seen, FORMATS, (Entropy(), Entropy()))
+    plain = scale(named(None, specs), view_of(w=weight), seen, FORMATS, (same, same))
+    assert own.activations["x"].scale == plain.activations["x"].scale
+    np.testing.assert_array_equal(own.weights[Site("w", "n", 1)].scale, plain.weights[Site("w", "n", 1)].scale)
+    assert own.activations["x"].source == text

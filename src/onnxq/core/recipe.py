@@ -31,7 +31,8 @@ class Recipe:
         rules: settings for single nodes. Of the rules that set one thing of one node the most specific holds, of
             several such the last.
         tensors: the calibrators of single activations, by name; these hold whatever rules say of their readers.
-        residuals: for residual joins by name, which of their two operands is the shortcut: 0, 1, or None for neither.
+        residuals: for residual joins by name, the operand that is the shortcut: 0, 1, or None if neither is to be
+            quantized.
         labels: the name of the evaluation array that holds class numbers; found by itself if it is the only extra one.
         rest: the floating-point type of what is not quantized: "fp32", "fp16" or "bf16"; the target's if None.
         low_io: whether inputs and outputs of the model are of that type too.

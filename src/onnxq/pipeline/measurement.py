@@ -114,7 +114,7 @@ def covering(statistics: Statistics, subject: Subject, tensors: Wanted) -> Stati
     if binned:
         raise DataError(
             f"The plan quantizes '{binned[0]}'{_and_more(binned)}, which the statistics lack. Make them anew with the "
-            "same --skip, --plan and --target."
+            "same --recipe, --skip, --include, --plan and --target."
         )
     if missing := [name for name in tensors if name not in found]:
         low = subject.low.name

@@ -141,7 +141,8 @@ def _checked(rule: Rule, subject: Subject) -> Rule:
                 f"Where the rest is {subject.low.name}, that of a single node is {types}, not {rule.rest}."
             )
     except RecipeError as cause:
-        raise RecipeError(f"{rule.selector.origin or 'The rule'} for '{rule.selector}': {cause}") from cause
+        where = f"{rule.selector.origin}: " if rule.selector.origin else ""
+        raise RecipeError(f"{where}The rule for '{rule.selector}': {cause}") from cause
     return rule
 
 

@@ -80,7 +80,7 @@ class Value:
         text = self.text()
         try:
             if self.node.tag in (_INT, _FLOAT):
-                return int(text) if text.isdecimal() else float(text)
+                return int(text) if text.lstrip("+-").isdecimal() else float(text)
         except ValueError:  # one that only YAML knows, such as 0x1f
             pass
         raise self.error(f"{self.name} must be a number. Got '{text}'.")

@@ -198,7 +198,7 @@ RECIPE_KEYS: Mapping[str, Key] = {
     "residuals": Key(
         "residuals",
         _residuals,
-        "which operand of single residual joins is the shortcut",
+        "the operand (0 or 1) of single residual joins that is read as INT8, or none",
         _residuals_data,
     ),
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from onnxq.core.graph import GraphView
 from onnxq.core.plan import Plan
-from onnxq.core.rule import Match, Rule, matches, resolve
+from onnxq.core.rule import Match, Rule, Settings, matches, resolve
 from onnxq.core.target import Target
 from onnxq.errors import PlanError
 from onnxq.stages.plan.check import check_not_empty, check_plan, refuse_quantized
@@ -42,13 +42,17 @@ def plan(
     """
     refuse_quantized(view)
     settings = resolve(rules, view, layers(view, target))
-    skipped, included = (
-        frozenset(name for name, found in settings.items() if found.has(placement)) for placement in ("skip", "include")
-    )
-    placed = place(view, target, skipped, included, residuals)
+    included = frozenset(name for name, found in settings.items() if found.has("include"))
+    placed = place(view, target, _skipped(settings, residuals), included, residuals)
     check_not_empty(placed)
     check_included(placed, view, settings)
     return _marked(obey(tie(placed, view, target), view, settings, tensors), residuals)
+
+
+def _skipped(settings: Mapping[str, Settings], residuals: Overrides) -> frozenset[str]:
+    """What stays in float on request: joins of which no operand is to be quantized, too."""
+    joins = (name for name, shortcut in residuals.items() if shortcut is None)
+    return frozenset((*(name for name, found in settings.items() if found.has("skip")), *joins))
 
 
 def _marked(made: Plan, residuals: Overrides) -> Plan:
@@ -72,16 +76,14 @@ def replan(
         PlanError: another operand of a residual join is quantized than should be.
     """
     residual_joins(view, target, residuals)  # refuses what cannot be
-    said = said_shortcuts(made)
-    for name, shortcut in residuals.items():
-        if name in said and said[name] != shortcut:
-            wanted = "neither" if shortcut is None else shortcut
+    for name, quantized in said_shortcuts(made).items():
+        if residuals.get(name, quantized) not in (quantized, None):
             raise PlanError(
-                f"The plan quantizes operand {said[name]} of the residual join '{name}', but {wanted} is asked for. "
-                "Make the plan anew with the same recipe."
+                f"The plan quantizes operand {quantized} of the residual join '{name}', but {residuals[name]} is asked "
+                "for. Make the plan anew with the same recipe."
             )
     settings = resolve(rules, view, layers(view, target))
-    kept = made.without(name for name, found in settings.items() if found.has("skip"))
+    kept = made.without(_skipped(settings, residuals))
     check_included(kept, view, settings)
     return obey(kept, view, settings, tensors)
 

@@ -19,7 +19,7 @@ from onnxq.core.target import Residual, Target
 from onnxq.errors import RecipeError, near_misses
 
 Overrides = Mapping[str, int | None]
-"""For some joins by name, the index of the operand that is the shortcut, or None for neither."""
+"""For some joins by name, the index of the operand that is the shortcut, or None if neither is to be quantized."""
 
 AS_FOUND: Overrides = MappingProxyType({})
 
@@ -43,8 +43,8 @@ def residual_joins(view: GraphView, target: Target, overrides: Overrides = AS_FO
     for name, given in overrides.items():
         if problem := _problem(view, target, found, name, given):
             raise RecipeError(problem)
-    chosen = ((name, overrides.get(name, shortcut), row) for name, (shortcut, row) in found.items())
-    return {name: (shortcut, row) for name, shortcut, row in chosen if shortcut is not None}
+    better = {name: given for name, given in overrides.items() if given is not None}
+    return {name: (better.get(name, shortcut), row) for name, (shortcut, row) in found.items()}
 
 
 def joins_of(made: Plan, view: GraphView, target: Target) -> dict[str, tuple[int, Residual]]:
