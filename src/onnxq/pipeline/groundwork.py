@@ -1,0 +1,186 @@
+"""Everything before the first Q/DQ is written: a model read, planned and calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+
+import onnx
+
+from onnxq import onnx_io
+from onnxq.catalog import pick
+from onnxq.catalog.calibrators import CALIBRATORS
+from onnxq.catalog.calibrators.auto import Auto
+from onnxq.catalog.floats import FLOATS
+from onnxq.core.batch import Tensors
+from onnxq.core.calibrator import Calibrator
+from onnxq.core.execution import Execution
+from onnxq.core.journal import Journal
+from onnxq.core.known_scales import NOTHING_KNOWN, KnownScales
+from onnxq.core.observer import Clock
+from onnxq.core.plan import Plan
+from onnxq.core.recipe import Recipe
+from onnxq.core.samples import Data, Samples
+from onnxq.core.scales import Scales
+from onnxq.core.statistics import Statistics
+from onnxq.errors import DataError, ModelError, RuntimeFailure
+from onnxq.pipeline.checkpoint import Checkpoint
+from onnxq.pipeline.choice import TRIED, closeness, preferred
+from onnxq.pipeline.measurement import covering, fitting_batch_size, measure, wanted
+from onnxq.pipeline.order import Order
+from onnxq.pipeline.product import quantized
+from onnxq.pipeline.sources import CHECKED, Sources, first
+from onnxq.pipeline.statistics_file import RECORD
+from onnxq.pipeline.subject import FORMATS_BY_NAME, Model, Subject, load, plan_of, read
+from onnxq.pipeline.subset import Subset
+from onnxq.runtimes import onnxruntime
+from onnxq.runtimes.setup import Setup
+from onnxq.stages.scale import activation_params, lacking, scale
+from onnxq.stages.verify import equivalence
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A model that is planned, with its samples in batches that fit into memory.
+
+    Attributes:
+        given: the model as it came.
+        subject: the same, prepared.
+        plan: where Q/DQ go.
+        known: scales that need no measurement.
+        sources: the samples.
+        drift: the largest relative difference that preparation made to any output; None without samples to tell.
+    """
+
+    given: onnx.ModelProto
+    subject: Subject
+    plan: Plan
+    known: KnownScales
+    sources: Sources
+    drift: float | None
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A model with all that Q/DQ need.
+
+    Attributes:
+        ready: the model, its plan and its samples.
+        statistics: what was measured.
+        scales: of everything the plan quantizes.
+        tried: the mean SQNR over the outputs in dB, by calibrator, where several were compared.
+    """
+
+    ready: Ready
+    statistics: Statistics
+    scales: Scales
+    tried: Mapping[str, float]
+
+
+def scaled(model: Model, order: Order, clock: Clock) -> Scaled:
+    """Everything before the first Q/DQ is written.
+
+    Raises:
+        InputError: the model, the data, the recipe or the plan are not usable; the message says what to change.
+        StageError: onnxq or a runtime failed.
+    """
+    recipe, execution = order.recipe, order.execution
+    calibrators = _calibrator(recipe.calibrator, recipe), _calibrator(recipe.weight_calibrator, recipe)
+    ready = ready_for(model, order, clock)
+    subject = ready.subject
+    if isinstance(calibrators[0], Auto):
+        ready = replace(ready, sources=ready.sources.remembering(CHECKED, onnx_io.inputs(ready.given)))
+    with clock.stage("calibrate"):
+        statistics = statistics_of(ready, order.calib, execution)
+    with clock.stage("scale"):
+        scales = scale(ready.plan, subject.view, statistics, FORMATS_BY_NAME, calibrators, ready.known)
+        scales, tried = _closest(ready, statistics, scales, recipe, execution)
+        scales = scales.on_grid(pick(FLOATS, subject.target.rest, "type of the rest")).stored_in(subject.low)
+    return Scaled(ready, statistics, scales, tried)
+
+
+def ready_for(model: Model, order: Order, clock: Clock) -> Ready:
+    """Everything before the first measurement; checks all that was asked for.
+
+    Raises:
+        InputError: the model, the data, the recipe or the plan are not usable; the message says what to change.
+        PrepareError: a prepared model no longer computes what the original did.
+    """
+    setup = Setup.of(order.execution)
+    with clock.stage("prepare"):
+        given = load(model)
+        sources = Sources.of(given, order)
+        probe = sources.probe(order.recipe.seed)
+        before = None if probe is None else _run_original(given, probe, setup)
+        subject = read(given, order.recipe)
+    with clock.stage("plan"):
+        made = plan_of(subject, order.recipe, order.plan)
+        known = order.recipe.cache.known(made.activations) if order.recipe.cache else NOTHING_KNOWN
+        if probe is None or before is None:
+            return Ready(given, subject, made, known, sources, None)
+        drift = equivalence(before, onnxruntime.run(subject.prepared.model, probe, setup))
+        size = fitting_batch_size(subject, wanted(subject, made.activations), probe, order.execution)
+    return Ready(given, subject, made, known, sources.rebatched(size), drift)
+
+
+def statistics_of(
+    ready: Ready, calib: Data | Samples | Statistics | None, execution: Execution, checkpoint: Checkpoint | None = None
+) -> Statistics:
+    """The statistics of what the plan quantizes, from samples or from what was measured before.
+
+    Raises:
+        DataError: there are neither, or they do not suffice.
+    """
+    subject, source = ready.subject, ready.sources.calibration
+    tensors = wanted(subject, lacking(ready.plan, ready.known))
+    if isinstance(calib, Statistics):
+        return covering(calib, subject, tensors)
+    if source is None and not ready.known.scales:
+        raise DataError(
+            "There are no calibration data. Give typical inputs with --calib, or what was measured before with --stats."
+        )
+    if source is None and tensors and not any(tensors.values()):
+        low = subject.low.name
+        raise DataError(
+            f"All scales are known, but {low.upper()} is only safe where the ranges of other tensors are known too. "
+            "Give samples with --calib, or keep the rest in FP32: --rest fp32."
+        )
+    if source is None or not tensors:
+        return Statistics(subject.fingerprint, {})  # all scales are known, or the next stage says which are not
+    journal = checkpoint.journal(RECORD, subject.fingerprint, first(source.batches())) if checkpoint else Journal()
+    return Statistics(subject.fingerprint, measure(subject, source, tensors, execution, journal))
+
+
+def _closest(
+    ready: Ready, statistics: Statistics, scales: Scales, recipe: Recipe, execution: Execution
+) -> tuple[Scales, Mapping[str, float]]:
+    """The scales of the calibrator whose model comes closest to FP32, and how close each came; else as they are."""
+    seen = ready.sources.calibration
+    if not (isinstance(seen, Subset) and statistics.tensors):
+        if recipe.calibrator == Auto.name:
+            execution.observer.note(f"There are no samples to compare calibrators on: {TRIED[0]} is taken.")
+        return scales, {}
+
+    def by(name: str) -> Scales:
+        calibrator = _calibrator(name, recipe)
+        chosen = activation_params(ready.plan, statistics, FORMATS_BY_NAME, calibrator, ready.known)
+        return replace(scales, activations=chosen)
+
+    candidates = ((name, quantized(ready.subject, ready.plan, by(name))) for name in TRIED)
+    found = closeness(ready.given, candidates, seen.remembered(), execution)
+    return by(preferred(found)), found
+
+
+def _run_original(given: onnx.ModelProto, feeds: Tensors, setup: Setup) -> Tensors:
+    try:
+        return onnxruntime.run(given, feeds, setup)
+    except RuntimeFailure as cause:
+        raise ModelError(f"The model cannot be run, so it cannot be calibrated. {cause}") from cause
+
+
+def _calibrator(name: str, recipe: Recipe) -> Calibrator:
+    """The calibrator of that name; its parameters are the recipe's fields of the same names."""
+    chosen = pick(CALIBRATORS, name, "calibrator")
+    if not is_dataclass(chosen):
+        return chosen
+    return replace(chosen, **{field.name: getattr(recipe, field.name) for field in fields(chosen)})
