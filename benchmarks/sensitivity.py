@@ -174,7 +174,7 @@ def noise_row(case: Case, samples: int) -> str:
         )
     found, seconds = timed(lambda: onnxq.rank(str(case.model), calib, evaluation=inputs))
     named = ", ".join(
-        f"{rank.group.op} `{rank.group.name}` {share:.0f} %"
+        f"{rank.group.op} `{short(rank.group.name)}` {share:.0f} %"
         for rank, share in zip(found.ranks[:WORST], found.shares, strict=False)
     )
     total = 100 * sum(rank.group.macs for rank in found.ranks[:WORST]) / found.macs
@@ -183,6 +183,11 @@ def noise_row(case: Case, samples: int) -> str:
         f"| {case.name} | {len(found.ranks)} | {worst(found.full):.1f} | {named} | {part:.0f} | {total:.0f} | "
         f"{seconds:.1f} |"
     )
+
+
+def short(name: str) -> str:
+    """The name; if it is long, its beginning and its end."""
+    return name if len(name) <= 40 else f"{name[:18]}…{name[-18:]}"
 
 
 def report(options: argparse.Namespace) -> Iterator[str]:

@@ -41,7 +41,16 @@ from onnxq.stages.verify import equivalence
 
 @dataclass(frozen=True)
 class Ready:
-    """A model that is planned, with its samples in batches that fit into memory."""
+    """A model that is planned, with its samples in batches that fit into memory.
+
+    Attributes:
+        given: the model as it came.
+        subject: the same, prepared.
+        plan: where Q/DQ go.
+        known: scales that need no measurement.
+        sources: the samples.
+        drift: the largest relative difference that preparation made to any output; None without samples to tell.
+    """
 
     given: onnx.ModelProto
     subject: Subject
