@@ -31,9 +31,7 @@ def test_a_result_has_the_recipe_with_what_it_left_open(statistics):
 
 
 def test_statistics_must_cover_what_a_recipe_includes(statistics):
-    message = (
-        r"Make them anew with the same --recipe, --skip, --include, --plan and --target"
-    )
+    message = r"Make them anew with the same --recipe, --skip, --include, --plan and --target"
     with pytest.raises(DataError, match=message):
         onnxq.quantize(MODEL, statistics, onnxq.Recipe(include=["op:Gemm"]))
 
