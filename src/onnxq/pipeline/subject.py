@@ -83,6 +83,8 @@ def read(given: onnx.ModelProto, recipe: Recipe) -> Subject:
         if asked not in (None, stored):
             pick(FORMATS, str(asked), "format")
             raise RecipeError(f"The target '{target.name}' stores {what} as {stored}, not as {asked}.")
+    if recipe.low_io and low == FP32:
+        raise RecipeError("With the rest in FP32 there is no lower type for --io-types. Give --rest fp16 or bf16.")
     prepared = prepare(given, onnxruntime.evaluate, max(target.opset, low.opset))
     return Subject(prepared, onnx_io.view(prepared.model), target, low)
 
