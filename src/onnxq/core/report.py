@@ -111,7 +111,7 @@ class Report:
             quantized=quantized,
             refused=_grouped((node.op, plan.first_refusals[node.name].kind, node.name) for node in left),
             residuals=plan.residuals,
-            calibrators=Counter(dict(_calibrated(plan)).values()),
+            calibrators=dict(Counter(dict(_calibrated(plan)).values())),
             **rest,
         )
 

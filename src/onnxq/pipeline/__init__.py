@@ -170,7 +170,7 @@ def calibrate(
         StageError: onnxq or a runtime failed.
     """
     clock = Clock(execution.observer)
-    ready = _ready(model, Order(calib, recipe, execution, plan), clock)
+    ready = _ready(model, Order(calib, replace(recipe, labels=None), execution, plan), clock)
     with clock.stage("calibrate"):
         return _statistics(ready, calib, execution, checkpoint)
 
