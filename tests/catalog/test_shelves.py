@@ -102,6 +102,12 @@ def test_every_condition_says_what_it_is_for(target):
 
 
 @every_target
+def test_what_a_target_merely_advises_against_is_among_its_conditions(target):
+    used = {c for rule in target.rules for c in (*rule.without_weight, *rule.unless, *rule.unless_edge)}
+    assert target.advice <= used
+
+
+@every_target
 def test_a_target_refuses_two_rules_for_one_operator(target):
     again = OpRule("Conv", inputs=(0,), why="because", source="here")
     with pytest.raises(ValueError, match=f"^Target '{target.name}' has two rules for one operator: .*'Conv', 'Conv'"):

@@ -159,9 +159,19 @@ class TestObeyed:
         assert desk.quantize("--plan", "p.json", "--recipe", recipe) == expected
 
     def test_calibrate_measures_what_its_plan_needs(self, desk, recipe):
+        recipe.write_text(f"{RULES}labels: y\n")  # which are not for calibration
         desk.run("calibrate", "model.onnx", "s.npz", "--calib", "calib.npz", "--recipe", recipe, "-q")
+        recipe.write_text(RULES)
         desk.run("quantize", "model.onnx", "a.onnx", "--stats", "s.npz", "--recipe", recipe, "-q")
         assert (desk / "a.onnx").read_bytes() == desk.quantize("--recipe", recipe)
+
+    def test_the_report_counts_what_rules_calibrate(self, desk):
+        rule = "rules:\n- {select: op:Conv & position:first 2, calibrator: entropy, weight_calibrator: mse}\n"
+        (desk / "r.yaml").write_text(rule)
+        out = desk.run("quantize", "model.onnx", "out.onnx", "--calib", "calib.npz", "--recipe", "r.yaml").out
+        assert "Calibrator mse; entropy for 2; mse for 2 tensors, by rule\n" in out
+        command = ["quantize", "model.onnx", "out.onnx", "--calib", "calib.npz", "--recipe", "r.yaml", "--json"]
+        assert json.loads(desk.run(*command).out)["calibrators"] == {"entropy": 2, "mse": 2}
 
     def test_nodes_whose_rest_is_fp32_compute_in_fp32(self, desk):
         (desk / "r.yaml").write_text("rules:\n- select: op:GlobalAveragePool\n  rest: fp32\n")

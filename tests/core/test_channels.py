@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.sketch import sketch
 
-from onnxq.core.channels import channels, is_depthwise
+from onnxq.core.channels import channels, is_depthwise, is_grouped
 
 VIEW = sketch("""
     conv = Conv(x, wc[8,2,3,3]) group=2
@@ -39,3 +39,4 @@ def test_input_and_output_channels_count_all_groups():
 
 def test_a_depthwise_convolution_has_a_group_for_each_input_channel():
     assert [node.name for node in VIEW.nodes if is_depthwise(VIEW, node)] == ["wise"]
+    assert [node.name for node in VIEW.nodes if is_grouped(VIEW, node)] == ["conv", "wise", "transposed"]

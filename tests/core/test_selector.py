@@ -61,7 +61,8 @@ def chosen(text: str) -> set[str]:
         ("channels:<11", "A boxes scores"),
         ("channels:<10", "A boxes"),
         ("channels:<33", "A C boxes scores"),  # of a grouped convolution all groups count
-        ("depthwise:true", "C"),
+        ("is:depthwise", "C"),
+        ("is:grouped", "C"),
         ("op:Conv & channels:<16", "A boxes"),
         ("op:Conv & position:last_before_output", "boxes"),
         ("* & re:^[A-D]$ & from:B", "B C D"),
@@ -141,7 +142,7 @@ def test_a_selector_from_a_file_says_where_it_is():
         ("position:last_before_output 2", r"^The selector 'position:last_before_output 2' is none: write"),
         ("channels:16", r"^The selector 'channels:16' is none: write 'channels:<16'\.$"),
         ("channels:<0", r"^The selector 'channels:<0' is none"),
-        ("depthwise:yes", r"^The selector 'depthwise:yes' is none: write 'depthwise:true'\.$"),
+        ("is:deep", r"^The selector 'is:deep' is none: write 'is:grouped' or 'is:depthwise'\.$"),
         ("pattern:Conv", r"^The selector 'pattern:Conv' is none: write 'Conv -> Sigmoid -> Mul'\.$"),
         ("Conv -> ", r"^The selector 'Conv -> ' is none: write 'Conv -> Sigmoid -> Mul'\.$"),
     ],
@@ -169,7 +170,7 @@ def test_text_is_not_taken_for_conditions():
         (["A", "boxes"], (NAME, 1)),
         (["b*", "re:^A$", "from:A", "to:A", "Conv -> Relu", "position:last"], (PLACE, 1)),
         (["from:A & to:H", "op:Conv & b*"], (PLACE, 2)),
-        (["op:Conv", "channels:<8", "depthwise:true"], (KIND, 1)),
+        (["op:Conv", "channels:<8", "is:depthwise"], (KIND, 1)),
         (["op:Conv & channels:<8"], (KIND, 2)),
         (["*"], (EVERYTHING, 1)),
         (["A & op:Conv"], (NAME, 2)),
@@ -180,7 +181,12 @@ def test_names_are_more_specific_than_places_and_these_than_kinds(texts, level):
     assert NAME > PLACE > KIND > EVERYTHING
 
 
-VALUES = {"position": ["first", "last 3"], "channels": ["<8"], "depthwise": ["true"], "pattern": ["A -> B", "A->B"]}
+VALUES = {
+    "position": ["first", "last 3"],
+    "channels": ["<8"],
+    "is": ["grouped", "depthwise"],
+    "pattern": ["A -> B", "A->B"],
+}
 
 
 @st.composite

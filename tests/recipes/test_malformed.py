@@ -14,7 +14,7 @@ KEYS = (
     "weight_calibrator, percentile, tensorrt_cache, labels, seed, rules, include, skip, residuals"
 )
 RULE_KEYS = "select, calibrator, percentile, weight_calibrator, weight_granularity, skip, include, rest"
-SELECTOR_KEYS = "name, re, op, from, to, pattern, position, channels, depthwise"
+SELECTOR_KEYS = "name, re, op, from, to, pattern, position, channels, is"
 CALIBRATORS = "auto, max, percentile, entropy, mse"
 LIST = "must be a list: lines that begin with '- '."
 

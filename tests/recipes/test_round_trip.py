@@ -21,9 +21,34 @@ PERCENTILES = st.floats(0, 100, exclude_min=True) | st.integers(1, 100)
 GRANULARITIES = st.sampled_from(["per_channel", "per_tensor"])
 RESTS = st.sampled_from(["fp32", "fp16", "bf16"])
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
-    ["no", "123", "0x1f", "null", "~", "- a", "a: b", "#", "a & b", "op:x", "A -> B", "*", "", " ", "1e3", "on", "{}"]
+    [
+        "no",
+        "123",
+        "0x1f",
+        "null",
+        "~",
+        "- a",
+        "a: b",
+        "#",
+        "a & b",
+        "op:x",
+        "A -> B",
+        "*",
+        "",
+        " ",
+        "1e3",
+        "on",
+        "{}",
+        "\x85",
+        "a\nb",
+    ]
 )
-VALUES = {"position": ["first", "last 3"], "channels": ["<8"], "depthwise": ["true"], "pattern": ["A -> B", "A->B"]}
+VALUES = {
+    "position": ["first", "last 3"],
+    "channels": ["<8"],
+    "is": ["grouped", "depthwise"],
+    "pattern": ["A -> B", "A->B"],
+}
 
 
 def conditions(key: str) -> st.SearchStrategy[Condition]:

@@ -63,8 +63,8 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--recipe", type=Path, metavar="FILE", help="obey a recipe in YAML; options given beside it override its keys"
     )
-    named = "; ".join(f"{preset.name}: {preset.doc}" for preset in RECIPES)
-    group.add_argument("--preset", metavar="NAME", help=f"obey a recipe by its name ({named})")
+    names = ", ".join(preset.name for preset in RECIPES)
+    group.add_argument("--preset", metavar="NAME", help=f"obey a recipe that comes with onnxq: {names}")
 
 
 def add_rest(group: argparse._ActionsContainer) -> None:

@@ -25,8 +25,12 @@ def channels(view: GraphView, node: Node) -> tuple[int, int] | None:
     return weight.shape[::-1] if node.integer("transB", 0) else weight.shape[-2:]
 
 
+def is_grouped(_: GraphView, node: Node) -> bool:
+    """Whether `node` is a convolution of several groups."""
+    return not node.domain and node.op in ("Conv", "ConvTranspose") and node.integer("group", 1) > 1
+
+
 def is_depthwise(view: GraphView, node: Node) -> bool:
     """Whether `node` is a convolution of several groups with one input channel each."""
-    if node.op not in ("Conv", "ConvTranspose") or (found := channels(view, node)) is None:
-        return False
-    return node.integer("group", 1) == found[0] > 1
+    found = channels(view, node)
+    return found is not None and is_grouped(view, node) and node.integer("group", 1) == found[0]

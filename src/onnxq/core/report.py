@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from onnxq.core.graph import GraphView, Node
+from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.metric import Metric, OwnMetric
 from onnxq.core.names import without_names
 from onnxq.core.plan import Plan
@@ -87,6 +88,7 @@ class Report:
         calibration_samples: how many samples were measured.
         known: from where scales of activations were known, and how many.
         calibrator: of activations.
+        calibrators: those of single tensors, with how many each has, weights included.
         tried: the mean SQNR over the outputs in dB, by calibrator, where several were compared.
         data: what fidelity was measured on: "evaluation" or "calibration".
         fidelity: against FP32; None without samples to measure it on.
@@ -111,6 +113,7 @@ class Report:
     sizes: tuple[int, int]
     seconds: Mapping[str, float]
     rest: RestReport | None = None
+    calibrators: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
     def of(view: GraphView, plan: Plan, **rest: Any) -> Report:
@@ -126,6 +129,7 @@ class Report:
             quantized=quantized,
             refused=_grouped((node.op, plan.first_refusals[node.name].kind, node.name) for node in left),
             residuals=plan.residuals,
+            calibrators=dict(Counter(dict(_calibrated(plan)).values())),
             **rest,
         )
 
@@ -146,6 +150,13 @@ def _grouped(rows: Iterable[tuple[str, str, str]]) -> Grouped:
     for op, sentence, node in rows:
         found.setdefault((op, sentence), []).append(node)
     return {key: tuple(nodes) for key, nodes in sorted(found.items(), key=lambda item: -len(item[1]))}
+
+
+def _calibrated(plan: Plan) -> Iterator[tuple[Site | str, str]]:
+    """Activations by tensor, and weights by edge, that have a calibrator of their own."""
+    for decision in plan.quantized:
+        if decision.spec and decision.calibrator:
+            yield decision.site if decision.spec.role == "weight" else decision.site.tensor, decision.calibrator
 
 
 def _rows(grouped: Grouped) -> list[dict[str, object]]:

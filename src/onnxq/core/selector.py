@@ -13,7 +13,7 @@ key it is a name or a glob, or with arrows a pattern:
     position:last 2       the first or last operators with weights, or ``last_before_output``: those behind which no
                           other comes on the way to an output
     channels:<16          operators with weights whose input or output channels are fewer
-    depthwise:true        convolutions with one input channel to a group
+    is:grouped            convolutions in groups; ``is:depthwise`` are those with one input channel to a group
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from onnxq.core.channels import channels, is_depthwise
+from onnxq.core.channels import channels, is_depthwise, is_grouped
 from onnxq.core.graph import GraphView, Node
 from onnxq.errors import RecipeError, near_misses
 
@@ -212,8 +212,9 @@ def _few_channels(view: GraphView, _: frozenset[str], value: str) -> Iterable[st
     return (name for name, found in counts if found and min(found) < int(value[1:]))
 
 
-def _depthwise(view: GraphView, _: frozenset[str], _value: str) -> Iterable[str]:
-    return (node.name for node in view.nodes if is_depthwise(view, node))
+def _trait(view: GraphView, _: frozenset[str], value: str) -> Iterable[str]:
+    test = is_depthwise if value == "depthwise" else is_grouped
+    return (node.name for node in view.nodes if test(view, node))
 
 
 @dataclass(frozen=True)
@@ -272,7 +273,7 @@ _KEYS: Mapping[str, _Key] = {
         example="'position:first', 'position:last 3' or 'position:last_before_output'",
     ),
     "channels": _Key(_few_channels, KIND, form=r"<[1-9]\d*", example="'channels:<16'"),
-    "depthwise": _Key(_depthwise, KIND, form="true", example="'depthwise:true'"),
+    "is": _Key(_trait, KIND, form="grouped|depthwise", example="'is:grouped' or 'is:depthwise'"),
 }
 
 KEYS = tuple(_KEYS)

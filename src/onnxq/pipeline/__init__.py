@@ -172,7 +172,7 @@ def calibrate(
         StageError: onnxq or a runtime failed.
     """
     clock = Clock(execution.observer)
-    begun = ready(model, Order(calib, recipe, execution, plan), clock)
+    begun = ready(model, Order(calib, replace(recipe, labels=None), execution, plan), clock)
     with clock.stage("calibrate"):
         return statistics_of(begun, calib, execution, checkpoint)
 

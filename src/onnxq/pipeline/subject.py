@@ -99,7 +99,7 @@ def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -
     """
     if not recipe.int8 and (given is not None or recipe.statements):
         raise RecipeError(
-            "Without INT8 there is nothing to plan or to skip. Leave out --no-int8, or --plan and --skip."
+            "Without INT8 there is nothing to plan or to skip. Leave out --no-int8, or --plan, --skip and rules."
         )
     if not recipe.int8:
         return Plan(subject.target.name, subject.view.fingerprint, ())

@@ -12,10 +12,13 @@ from onnxq.core.recipe import Recipe
 from onnxq.recipes.keys import RECIPE_KEYS, RULE_KEYS, VERSION, Key
 
 WIDE = 1 << 20
+"""Columns: no line is broken."""
+
+BREAKS = frozenset("\n\r\x85\u2028\u2029")
 
 SELECTORS = """
 A selector names nodes: a name, a glob '/layer1/*', 're:layer[34]', 'op:Gemm', 'from:a & to:b', 'channels:<16',
-'Conv -> Sigmoid -> Mul', 'position:last 2', 'position:last_before_output', 'depthwise:true'; ' & ' joins conditions."""
+'Conv -> Sigmoid -> Mul', 'position:last 2', 'position:last_before_output', 'is:depthwise'; ' & ' joins conditions."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,7 @@ def commented_text(recipe: Recipe, outline: Outline) -> str:
     lines = [f"# How onnxq quantizes {outline.model}: `onnxq quantize --recipe` obeys it.", "#", "# Its operators:"]
     lines += [f"#   {line}" for line in outline.operators]
     lines += ["#", "# A selector names nodes: a name, a glob '/layer1/*', 're:layer[34]', 'op:Gemm', 'from:a & to:b',"]
-    lines += [
-        "# 'Conv -> Sigmoid -> Mul', 'position:last 2', 'channels:<16', 'depthwise:true'; ' & ' joins conditions."
-    ]
+    lines += ["# 'Conv -> Sigmoid -> Mul', 'position:last 2', 'channels:<16', 'is:depthwise'; ' & ' joins conditions."]
     for name, key in RECIPE_KEYS.items():
         data = _data(recipe, key, None)
         shown = yaml_text({name: data}).rstrip() if data is not None else f"# {name}:"
@@ -70,7 +71,21 @@ def commented_text(recipe: Recipe, outline: Outline) -> str:
 
 def yaml_text(data: object) -> str:
     """Plain data as YAML, one value to a line."""
-    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=WIDE, default_flow_style=False))
+    return str(
+        yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDE, default_flow_style=False)
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Escapes what PyYAML otherwise writes as a line break that it reads as another one."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    breaks = not BREAKS.isdisjoint(text)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if breaks else None)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def _data(recipe: Recipe, key: Key, cache: str | None) -> Any:

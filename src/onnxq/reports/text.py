@@ -128,7 +128,9 @@ def _quantized(report: Report) -> RenderableType:
         sources.append(f"{report.calibration_samples} calibration samples")
     figures = ", ".join(f"{name} {_decibels(decibels)}" for name, decibels in report.tried.items())
     tried = f", the closest to FP32 on some of them: {figures}" if figures else ""
-    chosen = Text(f"Calibrator {report.calibrator}{tried}\n", style="dim")
+    ruled = "".join(f"; {name} for {count}" for name, count in report.calibrators.items())
+    single = f"{ruled} tensor{'' if sum(report.calibrators.values()) == 1 else 's'}, by rule" if ruled else ""
+    chosen = Text(f"Calibrator {report.calibrator}{tried}{single}\n", style="dim")
     return Group(_headed(f"Quantized, from {' and '.join(sources)}", table), chosen)
 
 

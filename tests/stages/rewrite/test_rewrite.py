@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -174,6 +176,18 @@ class TestWeights:
         result = run(written, x=x)
         np.testing.assert_array_equal(result["a"], x @ columns)
         np.testing.assert_array_equal(result["b"], x @ rows.T)
+
+    def test_readers_that_scale_one_weight_differently_have_integers_each(self):
+        model = model_of(
+            "g (float[2, 4] x) => (float[2, 3] a, float[2, 3] b) { a = MatMul(x, w) b = MatMul(x, w) }", w=W
+        )
+        largest = weight_params(W, 1)
+        half = replace(largest, scale=largest.scale / 2)
+        written = quantized(model, weights={Site("w", "a!", 1): largest, Site("w", "b!", 1): half})
+        x = np.eye(4, dtype=np.float32)[:2]
+        result = run(written, x=x)
+        for output, params in (("a", largest), ("b", half)):
+            np.testing.assert_array_equal(result[output], x @ INT8.round_trip(W, params.broadcastable(2)))
 
     def test_the_float_weight_goes_when_nothing_reads_it_any_more(self):
         assert "w" not in constants(quantized(model_of(MATMUL, w=W), weights={EDGE: weight_params(W)}))

@@ -10,6 +10,7 @@ from onnxq.core.format import Format
 from onnxq.core.graph import GraphView, Site
 from onnxq.core.names import Names
 from onnxq.core.scales import Scales
+from onnxq.core.spec import Spec
 from onnxq.stages.rewrite.emulated import emulated
 from onnxq.stages.rewrite.lowered import Lowered, lowered
 from onnxq.stages.rewrite.pairs import Pair, activation_pair, weight_pair
@@ -61,9 +62,9 @@ def rewrite(
 def _weight_pairs(view: GraphView, scales: Scales, formats: Mapping[str, Format], names: Names) -> dict[Site, Pair]:
     """A DequantizeLinear per reader; readers that store one weight in the same way share its integers."""
     made: dict[Site, Pair] = {}
-    first: dict[tuple[str, object], Pair] = {}
+    first: dict[tuple[str, Spec, bytes], Pair] = {}
     for site, params in scales.weights.items():
-        key = site.tensor, params.spec
+        key = site.tensor, params.spec, params.scale.tobytes()
         stored = formats[params.spec.format]
         made[site] = weight_pair(site.tensor, view.constants[site.tensor], params, stored, names, first.get(key))
         first.setdefault(key, made[site])
