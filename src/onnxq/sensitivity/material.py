@@ -22,6 +22,7 @@ from onnxq.core.selector import Selector
 from onnxq.core.statistics import Statistics
 from onnxq.core.variant import Variant
 from onnxq.core.work import macs_of
+from onnxq.errors import ModelError
 from onnxq.pipeline import Scaled
 from onnxq.pipeline.measurement import shapes
 from onnxq.pipeline.subject import FORMATS_BY_NAME, Subject, plan_of
@@ -95,9 +96,10 @@ class Material:
 
     def plan_of(self, choice: Choice) -> Plan:
         """The plan of a choice, made anew: what lies between groups in float may follow them."""
-        if len(choice.floats) == len(self.groups):
+        try:
+            return plan_of(self.subject, self.asked(choice))
+        except ModelError:  # nothing is quantized: what is not in float, such as a sum, may be no use without the rest
             return self.plan.only(())
-        return plan_of(self.subject, self.asked(choice))
 
     def variant(self, choice: Choice) -> Variant:
         """What a choice computes."""
