@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.metrics import METRICS
-from onnxq.core.batch import Source
 from onnxq.core.budget import Budget, Choice, Outcome, Point, front_of
 from onnxq.core.execution import Execution
 from onnxq.core.metric import Metric, OwnMetric
@@ -17,27 +15,14 @@ from onnxq.core.recipe import Recipe
 from onnxq.core.report import Fidelity
 from onnxq.core.samples import Data, Samples
 from onnxq.core.statistics import Statistics
-from onnxq.core.work import macs_of
 from onnxq.data.own_metric import is_script, own_metric
-from onnxq.errors import BudgetError, DataError, RecipeError
+from onnxq.errors import BudgetError, RecipeError
 from onnxq.pipeline import Model, Result, Scaled, finished, scaled
-from onnxq.pipeline.measurement import shapes
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.scaling import rescaled
-from onnxq.pipeline.sources import first
-from onnxq.pipeline.subset import canonical
-from onnxq.sensitivity.bench import Bench
-from onnxq.sensitivity.material import Material
 from onnxq.sensitivity.origins import measure_noise
 from onnxq.sensitivity.search import Search
 from onnxq.sensitivity.trials import Judge, TimeUp, Trials
-from onnxq.stages.plan.groups import kernels
-
-MEMORY = 1 << 28
-"""Bytes that the samples of a search may take; of more, some are taken, and the result is judged on all."""
-
-NOISE_SAMPLES = 64
-"""Samples on which the noise of single tensors is measured; each output of each is a measurement of its own."""
 
 EXACT = ("sqnr", "cosine")
 """Metrics that each sample adds to a little; the others count samples, of which few decide about a small drop."""
@@ -80,7 +65,7 @@ def quantize_within(
     deadline = budget.seconds and time.monotonic() + budget.seconds
     clock = Clock(execution.observer)
     found = scaled(model, Order(calib, recipe, execution, None, evaluation), clock)
-    search = _Budgeting.of(found, replace(recipe, calibrator=found.calibrator(recipe)), judge, execution, deadline)
+    search = _Budgeting.of(found, recipe, judge, execution, deadline)
     result, outcome = search.run(clock)
     if not (outcome.met or budget.best_effort):
         raise BudgetError(_failed(outcome))
@@ -116,31 +101,20 @@ class _Budgeting:
     """A search with its data."""
 
     found: Scaled
-    material: Material
     trials: Trials
-    few: Source
     plain: Fidelity
     execution: Execution
 
     @staticmethod
     def of(found: Scaled, recipe: Recipe, judge: Judge, execution: Execution, deadline: float | None) -> _Budgeting:
+        trials = Trials.of(found, recipe, judge, execution, deadline)
         ready = found.ready
-        data, inputs = ready.sources.evaluation or ready.sources.calibration, onnx_io.inputs(ready.given)
-        if data is None:
-            raise DataError("There are no samples to hold the budget on. Give some with --eval, or with --calib.")
-        source, few = canonical(data, inputs, MEMORY), canonical(data, inputs, MEMORY, NOISE_SAMPLES)
         if ready.sources.evaluation is None:
-            found = replace(found, ready=replace(ready, sources=replace(ready.sources, evaluation=source)))
-        subject, sample = ready.subject, next(first(source.batches()).split())
-        sizes = shapes(subject, sample, execution)
-        groups = kernels(ready.plan, subject.view, subject.target, sizes)
-        macs = {node.name: macs_of(subject.view, node, sizes) for node in subject.view.nodes}
-        material = Material(subject, recipe, found.statistics, ready.known, ready.plan, groups, macs)
-        bench = Bench(ready.given, subject, groups, sample, replace(execution, batch_size=None))
-        (plain,) = bench.measure([material.variant(Choice())], source, judge.scoring)
-        known = {Choice(): Point(material.share(Choice()), judge.figure(plain), Choice())}
-        trials = Trials(bench, material, source, judge, deadline, known)
-        return _Budgeting(found, material, trials, few, plain, execution)
+            sources = replace(ready.sources, evaluation=trials.source)
+            found = replace(found, ready=replace(ready, sources=sources))
+        (plain,) = trials.bench.measure([trials.material.variant(Choice())], trials.source, judge.scoring)
+        trials.found[Choice()] = Point(trials.material.share(Choice()), judge.figure(plain), Choice())
+        return _Budgeting(found, trials, plain, execution)
 
     def run(self, clock: Clock) -> tuple[Result, Outcome]:
         """The model that was chosen, as it is written, and what the search came to."""
@@ -176,14 +150,14 @@ class _Budgeting:
         try:
             if trials.found[Choice()].figure < wanted:
                 trials.check_time()
-                noises = measure_noise(trials.bench, self.material, self.few)
+                noises = measure_noise(trials.bench, trials.material, trials.few)
                 Search(trials, noises, wanted, exact=trials.judge.metric.name in EXACT).run()
         except TimeUp:
             return False
         return True
 
     def _written(self, choice: Choice, clock: Clock) -> Result:
-        asked = self.material.asked(choice)
-        ready = replace(self.found.ready, plan=self.material.plan_of(choice))
+        asked = self.trials.material.asked(choice)
+        ready = replace(self.found.ready, plan=self.trials.material.plan_of(choice))
         final = rescaled(ready, self.found.statistics, asked, self.execution)
         return finished(final, asked, self.execution, clock, self.trials.judge.scoring.own)

@@ -9,8 +9,10 @@ from functools import cached_property
 from onnxq.catalog import pick
 from onnxq.catalog.calibrators import calibrator_of
 from onnxq.catalog.floats import FLOATS
+from onnxq.core.batch import Tensors
 from onnxq.core.budget import Choice
 from onnxq.core.calibrator import spelled
+from onnxq.core.execution import Execution
 from onnxq.core.group import Group
 from onnxq.core.known_scales import KnownScales
 from onnxq.core.plan import Plan
@@ -19,7 +21,12 @@ from onnxq.core.scales import QuantParams, Scales
 from onnxq.core.selector import Selector
 from onnxq.core.statistics import Statistics
 from onnxq.core.variant import Variant
+from onnxq.core.work import macs_of
+from onnxq.errors import ModelError
+from onnxq.pipeline import Scaled
+from onnxq.pipeline.measurement import shapes
 from onnxq.pipeline.subject import FORMATS_BY_NAME, Subject, plan_of
+from onnxq.stages.plan.groups import kernels
 from onnxq.stages.scale import activation_params, scale
 
 Chosen = dict[tuple[tuple[str, ...], str | None], Mapping[str, QuantParams]]
@@ -50,6 +57,28 @@ class Material:
     macs: Mapping[str, int]
     chosen: Chosen = field(default_factory=dict)
 
+    @staticmethod
+    def of(found: Scaled, recipe: Recipe, sample: Tensors, execution: Execution) -> Material:
+        """What choices are made of, once a model is measured.
+
+        Args:
+            found: the model, planned as the recipe asks.
+            recipe: what was asked for.
+            sample: the feeds of one sample.
+            execution: how the model is run, if that is the only way to know its shapes.
+        """
+        ready, subject = found.ready, found.ready.subject
+        sizes = shapes(subject, sample, execution)
+        return Material(
+            subject,
+            replace(recipe, calibrator=found.calibrator(recipe)),
+            found.statistics,
+            ready.known,
+            ready.plan,
+            groups=kernels(ready.plan, subject.view, subject.target, sizes),
+            macs={node.name: macs_of(subject.view, node, sizes) for node in subject.view.nodes},
+        )
+
     @cached_property
     def settled(self) -> frozenset[str]:
         """Activations whose scale is not to be chosen: it is known, or the recipe names their calibrator."""
@@ -67,9 +96,10 @@ class Material:
 
     def plan_of(self, choice: Choice) -> Plan:
         """The plan of a choice, made anew: what lies between groups in float may follow them."""
-        if len(choice.floats) == len(self.groups):
+        try:
+            return plan_of(self.subject, self.asked(choice))
+        except ModelError:  # nothing is quantized: what is not in float, such as a sum, may be no use without the rest
             return self.plan.only(())
-        return plan_of(self.subject, self.asked(choice))
 
     def variant(self, choice: Choice) -> Variant:
         """What a choice computes."""

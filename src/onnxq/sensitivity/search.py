@@ -55,23 +55,23 @@ class Search:
         Raises:
             TimeUp: the time limit passed.
         """
-        start = self._calibrated()
+        start = self.calibrated()
         if start.figure >= self.allowed:
             return
         model = self.noises.model(dict(start.choice.calibrators))
-        self._descend(start.choice, model)
+        self.descend(start.choice, model)
         if self.exact and (found := self.trials.best(self.allowed)):
             self._calibrate(found)
             self._take_back()
             self._exchange(model)
 
-    def _calibrated(self) -> Point:
+    def calibrated(self) -> Point:
         """Full quantization with the best calibrators found for it."""
         own, quiet = self.trials.measure([Choice(), Choice().calibrated(self.noises.quietest())])
         best = quiet if quiet.figure > own.figure else own
         return self._calibrate(best) if self.exact and best.figure < self.allowed else best
 
-    def _descend(self, start: Choice, model: NoiseModel) -> None:
+    def descend(self, start: Choice, model: NoiseModel) -> None:
         """Leaves as little in float as the noise model promises to suffice, and bisects to what really does."""
 
         def at(limit: float) -> Choice:

@@ -5,20 +5,32 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from onnxq import onnx_io
 from onnxq.core.batch import Source
 from onnxq.core.budget import Budget, Choice, Point
+from onnxq.core.execution import Execution
 from onnxq.core.group import Group
 from onnxq.core.metric import Metric, OwnMetric
+from onnxq.core.recipe import Recipe
 from onnxq.core.report import Fidelity
-from onnxq.errors import RecipeError
+from onnxq.errors import DataError, RecipeError
+from onnxq.pipeline import Scaled
+from onnxq.pipeline.sources import first
+from onnxq.pipeline.subset import canonical
 from onnxq.sensitivity.bench import Bench
 from onnxq.sensitivity.inquiry import scoring
 from onnxq.sensitivity.material import Material
 from onnxq.sensitivity.noise import cost
 from onnxq.sensitivity.sheet import Scoring
+
+MEMORY = 1 << 28
+"""Bytes that the samples may take; of more, some are taken."""
+
+NOISE_SAMPLES = 64
+"""Samples on which the noise of single tensors is measured; each output of each is a measurement of its own."""
 
 
 class TimeUp(Exception):
@@ -78,6 +90,7 @@ class Trials:
         bench: runs variants.
         material: makes variants of choices.
         source: what they are measured on.
+        few: as many of these samples as the noise of single tensors is measured on.
         judge: has the budget.
         deadline: when to stop, by `time.monotonic`; None for never.
         found: what was measured so far.
@@ -86,9 +99,35 @@ class Trials:
     bench: Bench
     material: Material
     source: Source
+    few: Source
     judge: Judge
     deadline: float | None = None
     found: dict[Choice, Point] = field(default_factory=dict)
+
+    @staticmethod
+    def of(found: Scaled, recipe: Recipe, judge: Judge, execution: Execution, deadline: float | None = None) -> Trials:
+        """Nothing is measured yet.
+
+        Args:
+            found: a model that is calibrated. Choices are measured on its evaluation data, else on the calibration
+                samples.
+            recipe: what was asked for.
+            judge: has the budget.
+            execution: how variants are run.
+            deadline: see above.
+
+        Raises:
+            DataError: there are no samples.
+        """
+        ready = found.ready
+        data, inputs = ready.sources.evaluation or ready.sources.calibration, onnx_io.inputs(ready.given)
+        if data is None:
+            raise DataError("There are no samples to hold the budget on. Give some with --eval, or with --calib.")
+        source, few = canonical(data, inputs, MEMORY), canonical(data, inputs, MEMORY, NOISE_SAMPLES)
+        sample = next(first(source.batches()).split())
+        material = Material.of(found, recipe, sample, execution)
+        bench = Bench(ready.given, ready.subject, material.groups, sample, replace(execution, batch_size=None))
+        return Trials(bench, material, source, few, judge, deadline)
 
     def measure(self, choices: Iterable[Choice]) -> list[Point]:
         """How each choice does, in their order.
