@@ -239,8 +239,19 @@ class TestResuming:
         stopped.communicate(timeout=60)
         desk.save("other.npz", image=calib["image"][::-1])
         command = ["calibrate", "model.onnx", "stats.npz", "--resume"]
-        desk.refused([*command, "--calib", "other.npz"], r"was begun with another samples, or prepares them in another")
+        desk.refused([*command, "--calib", "other.npz"], r"was begun with other samples, or other ways to prepare them")
         desk.refused([*command, "--calib", "calib.npz", "--num-samples", 1], r"there are only 1\. Start again without")
+
+    @pytest.mark.slow
+    def test_a_bad_sample_far_behind_says_how_to_go_on(self, desk, calib, many):
+        broken = np.tile(calib["image"], (60, 1, 1, 1))
+        broken[-2] = np.nan
+        desk.save("calib.npz", image=broken)
+        outcome = desk.call([*CALIBRATE, "--batch-size", "1", "--max-memory", "100kB"])
+        kept = "Remove that sample. 'stats.npz.partial' has what was counted before: then go on with --resume.\n"
+        assert (outcome.code, outcome.err[-len(kept) :]) == (2, kept)
+        desk.save("calib.npz", image=np.tile(calib["image"], (60, 1, 1, 1)))
+        assert measured(desk, "--resume") == many
 
     @pytest.mark.slow
     def test_without_resume_it_starts_again_and_says_so(self, desk, stopped, many):

@@ -12,6 +12,7 @@ from onnxq.cli.output import NARROW, console
 from onnxq.cli.progress import Bar
 from onnxq.core.recipe import Recipe
 from onnxq.core.statistics import Statistics
+from onnxq.errors import OnnxqError
 from onnxq.pipeline import Checkpoint, calibrate, save_statistics
 from onnxq.reports.json import statistics_json
 from onnxq.reports.text import statistics_table
@@ -33,7 +34,7 @@ def add_command(commands: Any) -> None:
     shared.add_plan(data)
     shared.add_rest(data)
     shared.add_execution(command)
-    shared.add_talk(command, "what was measured", "show what was measured of each tensor, the slowest first")
+    shared.add_talk(command, "what was measured", "show what was measured of each tensor, and name the slowest")
     command.set_defaults(run=run)
 
 
@@ -45,8 +46,13 @@ def run(options: argparse.Namespace) -> None:
     try:
         statistics = _calibrated(options, checkpoint)
     except KeyboardInterrupt:
-        if checkpoint.path.exists():
+        if checkpoint.is_kept:
             raise KeyboardInterrupt(f"'{checkpoint.path}' has what was counted: go on with --resume") from None
+        raise
+    except OnnxqError as error:
+        if checkpoint.is_kept:
+            text = f"{error} '{checkpoint.path}' has what was counted before: then go on with --resume."
+            raise type(error)(text) from error
         raise
     if options.json:
         print(statistics_json(statistics))

@@ -57,6 +57,7 @@ class Checkpoint:
 
     Attributes:
         path: the unfinished file.
+        is_kept: whether it has what this run counted, or goes on from.
     """
 
     def __init__(self, target: Path, resume: bool) -> None:
@@ -67,6 +68,7 @@ class Checkpoint:
             resume: whether to go on from an unfinished file, if there is one.
         """
         self.path = target.with_name(f"{target.name}.partial")
+        self.is_kept = False
         self._resume = resume
 
     def journal(self, model: str, first: Batch) -> Journal:
@@ -83,15 +85,18 @@ class Checkpoint:
 
         def keep(tensors: Mapping[str, TensorStatistics]) -> None:
             files.write(self.path, npz_from_statistics(Statistics(origin, tensors), compressed=False))
+            self.is_kept = True
 
         if not (self._resume and self.path.exists()):
             return Journal(keep=keep)
         begun = load_statistics(self.path)
         if begun.model != origin:
-            what = "samples, or prepares them in another way" if begun.model.split()[0] == model else "model"
+            is_same = begun.model.split()[0] == model
+            other = "other samples, or other ways to prepare them" if is_same else "another model"
             raise DataError(
-                f"'{self.path}' was begun with another {what}: it cannot be resumed. Leave out --resume to start again."
+                f"'{self.path}' was begun with {other}. It cannot be resumed. Leave out --resume to start again."
             )
+        self.is_kept = True
         return Journal(begun.tensors, keep)
 
     def remove(self) -> None:
