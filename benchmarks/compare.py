@@ -69,6 +69,7 @@ def header(tools: Sequence[Tool], settings: Settings) -> str:
 
 {datetime.date.today()}, {processor()}, {os.cpu_count()} cores, Python {platform.python_version()}.
 Tools: {versions}. Judges: {judges}. Times: median of {settings.repeat}.
+Load when it began: {os.getloadavg()[0]:.1f}.
 
 - time, CPU, peak: the tool's whole process, imports included; CPU is the sum over cores
 - SQNR: outputs against FP32 on evaluation data, all outputs as one signal; "exact": nothing changed

@@ -121,7 +121,7 @@ class TestWrite:
         if old:
             (tmp_path / "m").write_bytes(old)
         monkeypatch.setattr(os, "write", full())
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OutputError, match="No space left"):
             files.write(tmp_path / "m", bytes(100))
         assert listed(tmp_path) == (["m"] if old else [])
         assert not old or (tmp_path / "m").read_bytes() == old
@@ -129,7 +129,7 @@ class TestWrite:
     def test_so_does_a_disk_that_fails_when_it_settles(self, tmp_path, monkeypatch):
         (tmp_path / "m").write_bytes(b"old")
         monkeypatch.setattr(os, "fsync", no_space)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OutputError, match="No space left"):
             files.write(tmp_path / "m", b"new")
         assert listed(tmp_path) == ["m"]
         assert (tmp_path / "m").read_bytes() == b"old"
@@ -148,7 +148,7 @@ class TestWrite:
 
     def test_a_target_that_cannot_be_replaced_leaves_no_draft(self, tmp_path):
         (tmp_path / "m").mkdir()
-        with pytest.raises(OSError, match="m"):
+        with pytest.raises(OutputError, match="m"):
             files.write(tmp_path / "m", b"new")
         assert listed(tmp_path) == ["m"]
 
@@ -161,7 +161,7 @@ class TestWrite:
         before = descriptors()
         files.write(tmp_path / "m", b"new")
         monkeypatch.setattr(os, "write", no_space)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OutputError, match="No space left"):
             files.write(tmp_path / "m", b"newer")
         assert descriptors() == before
 

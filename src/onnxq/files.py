@@ -35,8 +35,17 @@ def write(target: Path, content: bytes) -> None:
     """Writes a file in one step: whoever looks sees the old file or the new one, never a part, nor anything else.
 
     On Linux the new file has no name until it is complete, so that not even SIGKILL leaves one behind.
+
+    Raises:
+        OutputError: the file cannot be written, or the disk is full.
     """
-    target = target.resolve()  # what a link points to is replaced, not the link
+    try:
+        _write(target.resolve(), content)  # what a link points to is replaced, not the link
+    except OSError as cause:
+        raise OutputError(f"The output '{target}' cannot be written: {cause.strerror}.") from cause
+
+
+def _write(target: Path, content: bytes) -> None:
     named = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         nameless = os.open(target.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)

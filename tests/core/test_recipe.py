@@ -8,7 +8,11 @@ from onnxq.core.graph import Node
 from onnxq.core.recipe import Recipe, Selector
 from onnxq.errors import RecipeError
 
-NODES = tuple(Node(name, op, (), ()) for name, op in [("/a/Conv", "Conv"), ("/a/Relu", "Relu"), ("/b/Conv[1]", "Conv")])
+NODES = (
+    Node("/a/Conv", "Conv", (), (), {"group": 1}),
+    Node("/a/Relu", "Relu", (), ()),
+    Node("/b/Conv[1]", "Conv", (), (), {"group": 16}),
+)
 
 
 @pytest.mark.parametrize(
@@ -22,9 +26,10 @@ NODES = tuple(Node(name, op, (), ()) for name, op in [("/a/Conv", "Conv"), ("/a/
         ("op:Conv", {"/a/Conv", "/b/Conv[1]"}),
         ("re:Conv$", {"/a/Conv"}),
         ("re:[ab]/R", {"/a/Relu"}),
+        ("is:grouped", {"/b/Conv[1]"}),
     ],
 )
-def test_a_selector_names_nodes_by_name_glob_operator_or_regular_expression(pattern, chosen):
+def test_a_selector_names_nodes_by_name_glob_operator_regular_expression_or_what_they_are(pattern, chosen):
     assert Selector(pattern).select(NODES) == chosen
 
 
@@ -41,6 +46,11 @@ def test_a_selector_names_nodes_by_name_glob_operator_or_regular_expression(patt
 def test_a_selector_that_matches_nothing_is_refused_with_near_misses(pattern, message):
     with pytest.raises(RecipeError, match=message):
         Selector(pattern).select(NODES)
+
+
+def test_what_nodes_can_be_is_told():
+    with pytest.raises(RecipeError, match=r"^The selector 'is:deep' is unknown\. Choose one of: is:grouped\.$"):
+        Selector("is:deep")
 
 
 def test_a_regular_expression_that_is_none_is_refused():

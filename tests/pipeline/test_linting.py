@@ -87,3 +87,19 @@ def test_an_output_that_nothing_makes_is_named():
     del model.graph.node[-1]
     with pytest.raises(ModelError, match=r"invalid: nothing makes its output 'y0'\."):
         lint(model)
+
+
+def test_a_tensor_that_a_body_reads_too_early_is_named():
+    """Onnxruntime's quantizer sorts nodes so, and its runtime takes it; ONNX does not."""
+    net = Net()
+    net.input()
+    net.constant("go", True)
+    result = [onnx.helper.make_tensor_value_info("out", onnx.TensorProto.FLOAT, None)]
+    branches = {
+        name: onnx.helper.make_graph([onnx.helper.make_node("Neg", ["late"], ["out"], name)], name, [], result)
+        for name in ("then_branch", "else_branch")
+    }
+    net.node("If", "go", out="y", name="choose", **branches)
+    net.node("Relu", "x", out="late")
+    with pytest.raises(ModelError, match=r"invalid: If 'choose' reads 'late', which nothing makes before it\."):
+        lint(net.model("y"))

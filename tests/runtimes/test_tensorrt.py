@@ -1,24 +1,37 @@
 """The plan that TensorRT for RTX makes on a CPU, read from its log."""
 
 import importlib.util
+import json
 import os
 import re
+import signal
 import sys
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from onnxq.core.build_options import BuildOptions
+from onnxq.core.observer import Silent
 from onnxq.errors import RecipeError, RuntimeFailure
 from onnxq.runtimes.tensorrt import (
+    PACKAGES,
     LayerPlan,
     Tensor,
+    build,
     compile_ahead_of_time,
     compute_nodes,
+    find_backend,
     int8_nodes,
+    layers_from_json,
     layers_from_log,
     operators_from_model,
+    package,
 )
+from onnxq.runtimes.tensorrt import compile as compile_module
+from onnxq.runtimes.tensorrt.advice import advised
 
 NHWC = "Strides: [1024,1,128,16], StrideOrder: [3,0,2,1], "
 LOG = f"""Layers:
@@ -133,6 +146,189 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
     with pytest.raises(RuntimeFailure, match=re.escape("pip install 'onnxq[rtx]'")):
         compile_ahead_of_time(conv_model())
+
+
+class TestInspector:
+    """What TensorRT's engine inspector writes, which calls things otherwise than a log does."""
+
+    LAYER: ClassVar = {
+        "Name": "the/Conv + the/Relu",
+        "LayerType": "CaskGemmConvolution",
+        "Inputs": [
+            {
+                "Name": "x",
+                "Dimensions": [8, 16, 8, 8],
+                "Format/Datatype": "Thirty-two wide channel vectorized row major Int8 format",
+            }
+        ],
+        "Outputs": [{"Name": "y", "Dimensions": [8, 16, 8, 8], "Format/Datatype": "Row major linear FP16 format"}],
+        "Weights": {"Type": "Int8", "Count": 2304},
+        "Bias": {"Type": "Half", "Count": 16},
+        "TacticName": "sm80_xmma_fprop",
+        "Metadata": "[ONNX Layer: the/Conv]\x1e[ONNX Layer: the/Relu]",
+    }
+
+    def read(self, **changed):
+        (layer,) = layers_from_json(json.dumps({"Layers": [self.LAYER | changed]}))
+        return layer
+
+    def test_types_stand_amid_the_formats(self):
+        layer = self.read()
+        assert layer.inputs == (Tensor("x", (8, 16, 8, 8), "Int8"),)
+        assert layer.outputs == (Tensor("y", (8, 16, 8, 8), "Half"),)
+
+    def test_weights_stand_beside_the_inputs_and_count_as_operands(self):
+        assert [constant.dtype for constant in self.read().constants] == ["Int8", "Half"]
+        assert self.read().reads_int8
+        assert not self.read(Weights={"Type": "Half", "Count": 2304}).reads_int8
+
+    @pytest.mark.parametrize(
+        ("kind", "computes"),
+        [
+            ("CaskConvolution", True),
+            ("CaskDeconvolutionV2", True),
+            ("CaskGemmMatrixMultiply", True),
+            ("gemm", True),
+            ("CaskPooling", False),
+            ("PointWiseV2", False),
+            ("Reformat", False),
+            ("kgen", False),
+        ],
+    )
+    def test_kernels_that_multiply_are_known(self, kind, computes):
+        assert self.read(LayerType=kind).is_compute == computes
+
+    def test_a_reformat_is_a_copy(self):
+        assert self.read(LayerType="Reformat").is_copy
+
+    def test_onnx_nodes_are_told(self):
+        assert self.read().onnx_nodes == ("the/Conv", "the/Relu")
+
+    @pytest.mark.parametrize("layers", [[], ["a name alone"]])
+    def test_an_engine_without_details_says_how_to_get_them(self, layers):
+        with pytest.raises(RuntimeFailure, match=r"tells nothing about its layers\. Build it with `onnxq build`"):
+            list(layers_from_json(json.dumps({"Layers": layers})))
+
+
+class TestBackend:
+    """TensorRT needs a GPU, TensorRT for RTX does not."""
+
+    @pytest.fixture(autouse=True)
+    def both(self, monkeypatch):
+        for module in PACKAGES.values():
+            monkeypatch.setitem(sys.modules, module, SimpleNamespace(__version__="1.0"))
+
+    @pytest.mark.parametrize(("gpu", "name"), [(True, "tensorrt"), (False, "tensorrt-rtx")])
+    def test_a_gpu_decides(self, monkeypatch, gpu, name):
+        monkeypatch.setattr(package, "gpu_answers", lambda: gpu)
+        assert find_backend().name == name
+
+    @pytest.mark.parametrize(("gpu", "name"), [(True, "tensorrt-rtx"), (False, "tensorrt")])
+    def test_what_is_missing_is_not_chosen(self, monkeypatch, gpu, name):
+        monkeypatch.setattr(package, "gpu_answers", lambda: gpu)
+        (missing,) = PACKAGES.keys() - {name}
+        monkeypatch.setitem(sys.modules, PACKAGES[missing], None)
+        assert find_backend().name == name
+
+    def test_who_asks_for_one_gets_it(self):
+        assert [find_backend(name).title for name in PACKAGES] == ["TensorRT 1.0", "TensorRT for RTX 1.0"]
+
+    def test_an_unknown_one_is_refused_with_the_known(self):
+        with pytest.raises(
+            RecipeError, match=r"Unknown backend 'tensort'\. Choose one of: tensorrt, tensorrt-rtx\. Did"
+        ):
+            find_backend("tensort")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "fix"),
+    [
+        ("Conv 'c': Non-zero zero point is not supported.", "give zero points of 0; `onnxq lint` names"),
+        ("DequantizeLinear 'b': input has type Int32 but must have", "leave the bias in float; `onnxq lint` names"),
+        ("MyOp 'mine': Plugin not found, are the plugin name", r"load the library that has it with --plugins\.$"),
+    ],
+)
+def test_a_refusal_says_what_to_do(refusal, fix):
+    assert re.search(rf"^{re.escape(refusal.rstrip('.'))}\. Fix: .*{fix}", advised(refusal))
+
+
+def test_a_refusal_that_nobody_has_seen_before_is_told_as_it_is():
+    assert advised("The moon is full.") == "The moon is full."
+
+
+@pytest.mark.tensorrt
+@pytest.mark.usefixtures("tensorrt_rtx")
+class TestBuild:
+    def test_ctrl_c_amid_the_parse_stops_the_build(self, monkeypatch):
+        """Pressed while TensorRT logs, which would swallow the exception."""
+        parse = compile_module.network_of
+
+        def pressed(*arguments):
+            signal.raise_signal(signal.SIGINT)
+            return parse(*arguments)
+
+        monkeypatch.setattr(compile_module, "network_of", pressed)
+        before = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            build(conv_model().SerializeToString(), BuildOptions("tensorrt-rtx"))
+        assert signal.getsignal(signal.SIGINT) is before
+
+    def test_ctrl_c_amid_the_build_stops_it(self):
+        class Pressed(Silent):
+            def advance(self, done, total):
+                signal.raise_signal(signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt):
+            build(conv_model().SerializeToString(), BuildOptions("tensorrt-rtx"), Pressed())
+
+    def test_the_observer_hears_how_far_it_is(self):
+        heard = []
+
+        class Hearing(Silent):
+            def advance(self, done, total):
+                heard.append((done, total))
+
+        build(conv_model().SerializeToString(), BuildOptions("tensorrt-rtx"), Hearing())
+        assert heard
+        assert all(done <= total for done, total in heard)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"timing_cache": b""}, "measures nothing, so it has no timing cache. Leave out --timing-cache"),
+            ({"version_compatible": True}, "cannot build engines for other versions. Leave out --version-compatible"),
+            ({"hardware_compatible": True}, "Give them as --compute-capability 8.6 8.9 in place of --hardware-comp"),
+        ],
+    )
+    def test_what_only_tensorrt_has_is_refused(self, options, message):
+        with pytest.raises(RecipeError, match=message):
+            build(conv_model().SerializeToString(), BuildOptions("tensorrt-rtx", **options))
+
+    def test_a_library_that_is_none_is_refused(self, tmp_path):
+        library = tmp_path / "plugins.so"
+        library.write_bytes(b"no library")
+        options = BuildOptions("tensorrt-rtx", plugins=(library,))
+        with pytest.raises(RecipeError, match=r"The plugin library '.*plugins\.so' cannot be loaded: "):
+            build(conv_model().SerializeToString(), options)
+
+    def test_a_library_that_is_missing_is_refused(self, tmp_path):
+        options = BuildOptions("tensorrt-rtx", plugins=(tmp_path / "nope.so",))
+        with pytest.raises(RecipeError, match=r"The plugin library '.*nope\.so' does not exist"):
+            build(conv_model().SerializeToString(), options)
+
+    def test_memory_is_limited(self):
+        model = conv_model().SerializeToString()
+        assert build(model, BuildOptions("tensorrt-rtx", ("8.9",), workspace=2**30)).content
+        with pytest.raises(RuntimeFailure, match=r"within workspace limit.*\. Fix: give a larger --workspace\.$"):
+            build(model, BuildOptions("tensorrt-rtx", ("8.9",), workspace=2**20))
+
+    def test_one_engine_may_serve_several_gpus(self):
+        one, two = (
+            build(conv_model().SerializeToString(), BuildOptions("tensorrt-rtx", gpus))
+            for gpus in (("8.9",), ("8.9", "7.5"))
+        )
+        assert len(two.content) > len(one.content)
+        assert two.title.endswith("for compute capability 8.9 and 7.5")
 
 
 @pytest.mark.tensorrt

@@ -12,12 +12,11 @@ from onnxq.cli import options as shared
 from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.progress import Bar
 from onnxq.core.build_options import BuildOptions, Profile
-from onnxq.core.layer_plan import LayerPlan
-from onnxq.errors import OutputError
-from onnxq.onnx_io import load
-from onnxq.pipeline.building import built
+from onnxq.core.samples import Samples
+from onnxq.errors import OutputError, RecipeError
+from onnxq.pipeline.building import Built, built
 from onnxq.reports.layers import layers_json, layers_table, verdict
-from onnxq.runtimes.tensorrt import PACKAGES, operators_from_model
+from onnxq.runtimes.tensorrt import PACKAGES
 
 EXAMPLE = "example: onnxq build model.int8.onnx model.engine --shapes image:1x3x32x32:8x3x32x32:32x3x32x32"
 
@@ -30,12 +29,10 @@ def add_command(commands: Any) -> None:
     command.add_argument("output", metavar="ENGINE", type=Path, help="where the engine goes")
     add_builder(command)
     how = command.add_argument_group("engine")
-    how.add_argument("--timing-cache", type=Path, metavar="FILE", help="what earlier builds have measured; it is kept")
+    how.add_argument("--timing-cache", type=Path, metavar="FILE", help="what builds have measured: read, and written")
     how.add_argument("--workspace", type=shared.size, metavar="SIZE", help="GPU memory that a kernel may use, as 1GiB")
     how.add_argument("--version-compatible", action="store_true", help="later versions of TensorRT must run it too")
     how.add_argument("--hardware-compatible", action="store_true", help="other GPUs, from Ampere on, must run it too")
-    how.add_argument("--calib", metavar="DATA", help="samples, whose shapes the engine must take")
-    how.add_argument("--preprocess", nargs="+", action="extend", default=[], metavar="HOW", help=shared.PREPROCESS_HELP)
     shared.add_talk(command, "the layers", "show every layer")
     shared.add_debug(command)
     command.set_defaults(run=run)
@@ -44,14 +41,18 @@ def add_command(commands: Any) -> None:
 def add_builder(command: argparse.ArgumentParser) -> None:
     """Who builds, for what."""
     group = command.add_argument_group("builder")
-    group.add_argument("--backend", metavar="NAME", help=f"{' or '.join(PACKAGES)}; default: what is installed")
+    group.add_argument(
+        "--backend",
+        metavar="NAME",
+        help=f"{' or '.join(PACKAGES)}; default: of what is installed, the first where a GPU answers, else the second",
+    )
     group.add_argument(
         "--compute-capability",
         nargs="+",
         action="extend",
         default=[],
         metavar="X.Y",
-        help="GPUs to build for, with TensorRT for RTX; default: 8.9",
+        help="GPUs to build for, with TensorRT for RTX; default: the one in this machine (current), else 8.9",
     )
     group.add_argument(
         "--shapes",
@@ -61,7 +62,19 @@ def add_builder(command: argparse.ArgumentParser) -> None:
         metavar="INPUT:MIN:OPT:MAX",
         help="shapes of an input with free dimensions, or INPUT:SHAPE; default: batches of 1 to 32, best at 8",
     )
-    group.add_argument("--plugins", nargs="+", action="extend", default=[], type=Path, metavar="FILE.so")
+    group.add_argument("--calib", metavar="DATA", help="samples, whose shapes must fit; --shapes goes before them")
+    group.add_argument(
+        "--preprocess", nargs="+", action="extend", default=[], metavar="HOW", help=shared.PREPROCESS_HELP
+    )
+    group.add_argument(
+        "--plugins",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=Path,
+        metavar="FILE.so",
+        help="libraries with plugins for operators that TensorRT lacks",
+    )
 
 
 def builder_options(options: argparse.Namespace) -> BuildOptions:
@@ -69,15 +82,25 @@ def builder_options(options: argparse.Namespace) -> BuildOptions:
     return BuildOptions(
         backend=options.backend,
         compute_capabilities=tuple(options.compute_capability),
-        profiles=dict(Profile.from_text(text) for text in options.shapes),
+        profiles=Profile.from_texts(options.shapes),
         plugins=tuple(options.plugins),
     )
 
 
+def shape_samples(options: argparse.Namespace) -> Samples | None:
+    """The samples whose shapes must fit.
+
+    Raises:
+        RecipeError: it is said how to read them, but not where they are.
+    """
+    if options.preprocess and options.calib is None:
+        raise RecipeError("--preprocess does nothing without --calib. Give both.")
+    return shared.samples(options, options.calib)
+
+
 def run(options: argparse.Namespace) -> None:
     """Builds and writes an engine."""
-    for given in shared.inputs_of(options, ("model", "calib")):
-        files.check_output(given, options.output)
+    _check_outputs(options)
     how = replace(
         builder_options(options),
         timing_cache=_timing_cache(options.timing_cache),
@@ -87,21 +110,35 @@ def run(options: argparse.Namespace) -> None:
     )
     with Bar(options.quiet or options.json, options.verbose) as bar:
         bar.begin("build")
-        engine = built(Path(options.model), how, shared.samples(options, options.calib), bar)
+        made = built(Path(options.model), how, shape_samples(options), bar)
         bar.begin("write")
-        files.write(options.output, engine.content)
+        files.write(options.output, made.engine.content)
         if options.timing_cache:
-            files.write(options.timing_cache, engine.timing_cache)
-    plan = LayerPlan(engine.layers, operators_from_model(load(Path(options.model))))
+            files.write(options.timing_cache, made.engine.timing_cache)
     if options.json:
-        print(layers_json(plan), end="")
+        print(layers_json(made.plan), end="")
     elif not options.quiet:
-        out = console(WIDE if options.verbose else NARROW)
-        if options.verbose:
-            out.print(layers_table(plan, True))
-        out.print(f"{engine.title}: {len(engine.content) / 1e6:.1f} MB in '{options.output}'.")
-        if plan.layers and not options.verbose:
-            out.print(verdict(plan))
+        _print(made, options)
+
+
+def _print(made: Built, options: argparse.Namespace) -> None:
+    out = console(WIDE if options.verbose else NARROW)
+    out.print(f"{made.engine.title}: {len(made.engine.content) / 1e6:.1f} MB in '{options.output}'.", soft_wrap=True)
+    if made.plan.layers:
+        if len(options.compute_capability) > 1:
+            out.print("TensorRT tells the layers of one of these GPUs:")
+        out.print(
+            layers_table(made.plan, True) if options.verbose else verdict(made.plan), soft_wrap=not options.verbose
+        )
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    outputs = [path for path in (options.output, options.timing_cache) if path is not None]
+    for given in shared.inputs_of(options, ("model", "calib")):
+        for output in outputs:
+            files.check_output(given, output)
+    if len({output.resolve() for output in outputs}) < len(outputs):
+        raise OutputError(f"The engine and the timing cache are one file, '{options.output}'. Give two names.")
 
 
 def _timing_cache(path: Path | None) -> bytes | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxq.cli import options as shared
-from onnxq.cli.build import add_builder, builder_options
+from onnxq.cli.build import add_builder, builder_options, shape_samples
 from onnxq.cli.output import WIDE, console
 from onnxq.cli.progress import Bar
 from onnxq.pipeline.building import layer_plan
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
     """Prints the layers."""
     with Bar(options.quiet or options.json) as bar:
         bar.begin("compile")
-        plan = layer_plan(options.model, builder_options(options), bar)
+        plan = layer_plan(options.model, builder_options(options), shape_samples(options), bar)
     if options.json:
         print(layers_json(plan), end="")
     elif options.quiet:

@@ -18,7 +18,8 @@ from onnxq.errors import PlanError
 
 SKIP_HELP = (
     "(behind IN and OUT) leave nodes in float: a name, a glob such as '/layer1/*', a regular expression "
-    "'re:head|neck', or an operator 'op:Gemm'; a pattern that matches nothing is an error"
+    "'re:head|neck', an operator 'op:Gemm', or grouped and depthwise convolutions 'is:grouped'; a pattern that matches "
+    "nothing is an error"
 )
 CALIB_HELP = (
     "typical inputs: an npz file of arrays named after the inputs, a folder of npz, npy or image files, of ONNX "

@@ -47,7 +47,8 @@ class Bar:
 
     def begin(self, stage: str) -> None:
         """See Observer."""
-        self._progress.reset(self._task, description=stage, total=None)
+        self._progress.remove_task(self._task)  # a task that is reset keeps its total
+        self._task = self._progress.add_task(stage, total=None)
 
     def advance(self, done: int, total: int) -> None:
         """See Observer."""

@@ -16,8 +16,9 @@ from onnxq.core.samples import Samples
 from onnxq.core.statistics import Statistics
 from onnxq.errors import RecipeError
 from onnxq.pipeline import load_calibration_cache, load_statistics, quantize
-from onnxq.pipeline.building import check_kernels
+from onnxq.pipeline.building import check_is_possible, check_kernels
 from onnxq.reports.json import report_json
+from onnxq.reports.layers import verdict
 from onnxq.reports.text import summary
 
 NAMES = ", ".join(calibrator.name for calibrator in CALIBRATORS)
@@ -84,6 +85,8 @@ def run(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     plan = shared.plan_text(options)
+    if options.check:
+        check_is_possible(recipe)
     with Bar(options.quiet or options.json, options.verbose) as bar:
         result = quantize(
             options.model,
@@ -95,13 +98,16 @@ def run(options: argparse.Namespace) -> None:
         )
         if options.check:
             bar.begin("check")
-            check_kernels(result.model, result.plan)
+            kernels = check_kernels(result.model, result.plan, shared.samples(options, options.calib))
         bar.begin("write")
         onnx_io.save(result.model, options.output)
     if options.json:
         print(report_json(result.report))
     elif not options.quiet:
-        console(WIDE if options.verbose else NARROW).print(summary(result.report, options.verbose))
+        out = console(WIDE if options.verbose else NARROW)
+        out.print(summary(result.report, options.verbose))
+        if options.check:
+            out.print(f"Checked with TensorRT for RTX: {verdict(kernels)}", soft_wrap=True)
 
 
 def _calibration(options: argparse.Namespace) -> Samples | Statistics | None:

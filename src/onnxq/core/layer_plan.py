@@ -79,7 +79,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """The kernels of a compiled model, and `operators`: ONNX node name -> operator, as the parser names nodes."""
+    """The kernels of a compiled model, and `operators`: ONNX node name -> operator, as the parser names nodes.
+
+    An engine that was opened again no longer knows the operators.
+    """
 
     layers: tuple[Layer, ...]
     operators: Mapping[str, str]
@@ -107,9 +110,14 @@ class LayerPlan:
         """The plan as plain data, with the counts that it is judged by."""
         computes, integers = compute_nodes(self), int8_nodes(self)
         return {
+            "kernels": len(self.layers),
+            "compute_kernels": len(self.computes),
+            "int8_kernels": len(self.int8_computes),
             "compute_nodes": len(computes),
             "int8_nodes": len(integers),
             "float_nodes": sorted(computes - integers),
+            "float_shortcuts": [layer.name for layer in float_shortcuts(self)],
+            "copies": sum(layer.is_copy for layer in self.layers),
             "moved_bytes": self.moved_bytes,
             "layers": [_row(layer) for layer in self.layers],
         }
@@ -134,16 +142,17 @@ def unkept(plan: LayerPlan, planned: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in planned if name in floats)
 
 
-def float_shortcuts(plan: LayerPlan) -> tuple[str, ...]:
-    """Names of the Adds that join an INT8 kernel's result with a floating-point tensor that another kernel wrote."""
+def float_shortcuts(plan: LayerPlan) -> tuple[Layer, ...]:
+    """The kernels that add a floating-point tensor, which another kernel wrote, to what an INT8 kernel computes."""
     writers = {tensor.name: layer for layer in plan.layers for tensor in layer.outputs}
-    found: dict[str, None] = {}
+    found: list[Layer] = []
     for layer in plan.layers:
         made = [tensor for tensor in layer.inputs if tensor.name in writers]
         sums = [tensor for tensor in made if writers[tensor.name].is_compute and writers[tensor.name].reads_int8]
         others = [tensor for tensor in made if tensor not in sums and tensor.dtype in FLOATS]
-        if (sums or layer.reads_int8) and others:
-            found |= dict.fromkeys(name for name in layer.onnx_nodes if plan.operators.get(name) == "Add")
+        adds = any(plan.operators.get(name) == "Add" for name in layer.onnx_nodes)
+        if adds and others and (sums or layer.reads_int8):
+            found.append(layer)
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxq.core.calibration_cache import CalibrationCache
@@ -12,9 +12,20 @@ from onnxq.core.graph import Node
 from onnxq.errors import RecipeError, near_misses
 
 
+def _is_grouped(node: Node) -> bool:
+    return node.op in ("Conv", "ConvTranspose") and node.integer("group", 1) > 1
+
+
+TRAITS: Mapping[str, Callable[[Node], bool]] = {"grouped": _is_grouped}
+"""What nodes can be, besides instances of an operator: convolutions in groups, depthwise ones among them."""
+
+
 @dataclass(frozen=True)
 class Selector:
-    """Names nodes: ``op:Softmax`` by operator, ``re:layer[34]`` by regular expression, else by name or glob."""
+    """Names nodes: ``op:Softmax`` by operator, ``re:layer[34]`` by regular expression, else by name or glob.
+
+    ``is:grouped`` names nodes by what they are.
+    """
 
     pattern: str
 
@@ -24,11 +35,15 @@ class Selector:
                 re.compile(self.pattern[3:])
             except re.error as cause:
                 raise RecipeError(f"The selector '{self.pattern}' is no valid regular expression: {cause}.") from cause
+        if self.pattern.startswith("is:") and self.pattern[3:] not in TRAITS:
+            raise RecipeError(f"The selector '{self.pattern}' is unknown. Choose one of: is:{', is:'.join(TRAITS)}.")
 
     def matches(self, node: Node) -> bool:
         """Whether `node` is meant."""
         if self.pattern.startswith("op:"):
             return node.op == self.pattern[3:]
+        if self.pattern.startswith("is:"):
+            return TRAITS[self.pattern[3:]](node)
         if self.pattern.startswith("re:"):
             return re.search(self.pattern[3:], node.name) is not None
         return node.name == self.pattern or fnmatch.fnmatchcase(node.name, self.pattern)

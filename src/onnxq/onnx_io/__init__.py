@@ -3,6 +3,6 @@
 from onnxq.onnx_io.fingerprint import fingerprint
 from onnxq.onnx_io.model_file import load, save, size
 from onnxq.onnx_io.tensor_sizes import tensor_sizes
-from onnxq.onnx_io.view import inputs, view
+from onnxq.onnx_io.view import dimension_names, inputs, view
 
-__all__ = ["fingerprint", "inputs", "load", "save", "size", "tensor_sizes", "view"]
+__all__ = ["dimension_names", "fingerprint", "inputs", "load", "save", "size", "tensor_sizes", "view"]

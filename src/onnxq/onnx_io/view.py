@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,11 @@ def inputs(model: onnx.ModelProto) -> tuple[InputSpec, ...]:
         InputSpec(name, _dtype(tensor.elem_type) or "", _shape(tensor) if tensor.HasField("shape") else None)
         for name, tensor in tensors.items()
     )
+
+
+def dimension_names(model: onnx.ModelProto) -> Mapping[str, tuple[str, ...]]:
+    """Input -> what each of its dimensions is called; "" where it has a size or no name."""
+    return {value.name: tuple(dim.dim_param for dim in value.type.tensor_type.shape.dim) for value in model.graph.input}
 
 
 def view(model: onnx.ModelProto) -> GraphView:

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
 
 from onnxq import onnx_io
-from onnxq.core.batch import InputSpec
-from onnxq.core.build_options import BuildOptions, Profile
+from onnxq.core.build_options import BuildOptions
 from onnxq.core.layer_plan import LayerPlan, unkept
 from onnxq.core.observer import Observer
 from onnxq.core.plan import Plan
+from onnxq.core.recipe import Recipe
 from onnxq.core.samples import Samples
-from onnxq.data import source
-from onnxq.data.kind import Request
 from onnxq.errors import ModelError, RecipeError, VerifyError
-from onnxq.pipeline.sources import first
-from onnxq.runtimes.tensorrt import Engine, build, inspect_engine, operators_from_model
+from onnxq.pipeline.shapes import profiles
+from onnxq.runtimes.tensorrt import Engine, build, find_backend, inspect_engine, operators_from_model
 
 SHOWN = 5
+"""Nodes that a message names."""
 
-BATCHES = (1, 8, 32)
-"""The smallest, usual and largest batch, where neither the model nor anybody says more."""
+CHECKED_WITH = "tensorrt-rtx"
+"""The backend that compiles for a GPU that need not be there."""
+
+MODELS = (".onnx", ".pb", ".ort", ".json", ".txt", ".npz", ".npy")
+"""What names end in that no engine has."""
 
 
-def built(model: Path, options: BuildOptions, calib: Samples | None = None, observer: Observer | None = None) -> Engine:
+@dataclass(frozen=True)
+class Built:
+    """An engine, and the plan of its kernels."""
+
+    engine: Engine
+    plan: LayerPlan
+
+
+def built(model: Path, options: BuildOptions, calib: Samples | None = None, observer: Observer | None = None) -> Built:
     """The engine of a model.
 
     Args:
@@ -38,48 +48,64 @@ def built(model: Path, options: BuildOptions, calib: Samples | None = None, obse
 
     Raises:
         ModelError: the model cannot be read.
+        DataError: the samples cannot be read, or do not fit the model.
         RecipeError: a free dimension has no size, or the options fit neither model nor builder.
         RuntimeFailure: the builder is missing, refuses the model, or fails.
     """
     proto = onnx_io.load(model)
-    profiles = {**_profiles(onnx_io.inputs(proto), options.profiles, calib), **options.profiles}
-    return build(model.resolve(), replace(options, profiles=profiles), observer)
+    shaped = replace(options, profiles=profiles(proto, options.profiles, calib))
+    engine = build(model.resolve(), shaped, observer)
+    return Built(engine, LayerPlan(engine.layers, operators_from_model(proto)))
 
 
-def layer_plan(path: Path, options: BuildOptions, observer: Observer | None = None) -> LayerPlan:
+def layer_plan(
+    path: Path, options: BuildOptions, calib: Samples | None = None, observer: Observer | None = None
+) -> LayerPlan:
     """The kernels of an engine, or of the engine that a model would become.
 
     Raises:
         ModelError: the file is neither, or cannot be read.
         RuntimeFailure: see `built`; an engine can only be opened on the GPU it was built for.
     """
-    if not path.is_file():
-        raise ModelError(f"'{path}' does not exist.")
+    if len(options.compute_capabilities) > 1:
+        raise RecipeError("The layers are those of one GPU. Give one --compute-capability.")
     try:
-        proto = onnx_io.load(path)
+        onnx_io.load(path)
     except ModelError:
-        if path.suffix.lower() in (".onnx", ".pb", ".json", ".txt", ".npz"):
+        if not path.is_file() or path.suffix.lower() in MODELS:
             raise
-        return inspect_engine(path.read_bytes())
-    engine = built(path, replace(options, fixed=True), observer=observer)
-    return LayerPlan(engine.layers, operators_from_model(proto))
+        return inspect_engine(path.read_bytes(), options)
+    return built(path, replace(options, fixed=True), calib, observer).plan
 
 
-def layer_plan_of(model: onnx.ModelProto) -> LayerPlan:
-    """The kernels that TensorRT for RTX makes of a model in memory, below 2 GiB."""
-    profiles = _profiles(onnx_io.inputs(model), {}, None)
-    engine = build(model.SerializeToString(), BuildOptions("tensorrt-rtx", profiles=profiles, fixed=True))
-    return LayerPlan(engine.layers, operators_from_model(model))
+def check_is_possible(recipe: Recipe) -> None:
+    """Says before the work is done why `check_kernels` would fail.
+
+    Raises:
+        RecipeError: the recipe asks for no INT8.
+        RuntimeFailure: TensorRT for RTX is not installed.
+    """
+    if not recipe.int8:
+        raise RecipeError("--check looks for INT8 kernels, and --no-int8 asks for none. Give one of them.")
+    find_backend(CHECKED_WITH)
 
 
-def check_kernels(model: onnx.ModelProto, plan: Plan) -> LayerPlan:
+def check_kernels(model: onnx.ModelProto, plan: Plan, calib: Samples | None = None) -> LayerPlan:
     """The kernels that TensorRT for RTX makes of a quantized model, once they are known to be what was planned.
+
+    Args:
+        model: the quantized model.
+        plan: what was planned for it.
+        calib: samples of the shapes that it is compiled for.
 
     Raises:
         VerifyError: a node that should compute in INT8 computes in float.
         RuntimeFailure: the compiler is missing, refuses the model, or fails.
     """
-    found = layer_plan_of(model)
+    with tempfile.TemporaryDirectory(prefix="onnxq.") as folder:
+        path = Path(folder, "model.onnx")
+        onnx_io.save(model, path)
+        found = layer_plan(path, BuildOptions(CHECKED_WITH, ("8.9",)), calib)
     floats = unkept(found, dict.fromkeys(decision.site.node for decision in plan.quantized))
     if floats:
         raise VerifyError(
@@ -87,29 +113,3 @@ def check_kernels(model: onnx.ModelProto, plan: Plan) -> LayerPlan:
             f"{' ...' if floats[SHOWN:] else ''}. Leave them out with --skip, or write the model without --check."
         )
     return found
-
-
-def _profiles(inputs: tuple[InputSpec, ...], given: Mapping[str, Profile], calib: Samples | None) -> dict[str, Profile]:
-    """Profiles of the inputs that have free dimensions and none yet."""
-    free = [spec for spec in inputs if spec.shape is not None and None in spec.shape and spec.name not in given]
-    if not free:
-        return {}
-    feeds = first(source(calib, Request(inputs, 1)).batches()).feeds if calib else {}
-    return {spec.name: _profile(spec, feeds[spec.name].shape if spec.name in feeds else None) for spec in free}
-
-
-def _profile(spec: InputSpec, sample: tuple[int, ...] | None) -> Profile:
-    shape = spec.shape or ()
-    if sample is None and (unknown := [axis for axis, size in enumerate(shape) if axis and size is None]):
-        raise RecipeError(
-            f"Axis {unknown[0]} of the input '{spec.name}' has no size in the model. Give --shapes "
-            f"{spec.name}:MIN:OPT:MAX, or samples with --calib."
-        )
-
-    def sized(batch: int) -> tuple[int, ...]:
-        return tuple(
-            size if size is not None else batch if not axis else sample[axis] if sample else 1
-            for axis, size in enumerate(shape)
-        )
-
-    return Profile(*(sized(batch) for batch in BATCHES))

@@ -26,6 +26,7 @@ from onnxq.stages.prepare import Context
 from onnxq.stages.prepare.infer_shapes import infer_shapes
 from onnxq.stages.prepare.lift_constants import lift_constants
 from onnxq.stages.prepare.remove_weight_inputs import remove_weight_inputs
+from onnxq.stages.rewrite.protos import bodies
 
 STEPS = (remove_weight_inputs, lift_constants, infer_shapes)
 """What of `prepare` makes a graph easier to read without touching a node that computes."""
@@ -52,18 +53,28 @@ def _check_inputs(given: onnx.ModelProto) -> None:
     graph, opset = given.graph, _opset(given)
     made = {"", *(value.name for value in graph.input), *(weight.name for weight in graph.initializer)}
     made |= {weight.values.name for weight in graph.sparse_initializer}
+    computed = {tensor for node in graph.node for tensor in node.output}
     for node in graph.node:
         needed = 0
         if node.domain in ("", "ai.onnx") and onnx.defs.has(node.op_type, opset, ""):
             needed = onnx.defs.get_schema(node.op_type, opset, "").min_input
         wrong = f"has {len(node.input)} of {needed} inputs" if len(node.input) < needed else ""
-        wrong = wrong or next((f"reads '{t}', which nothing makes before it" for t in node.input if t not in made), "")
+        early = (*(t for t in node.input if t not in made), *(t for t in _captured(node) if t in computed - made))
+        wrong = wrong or next((f"reads '{tensor}', which nothing makes before it" for tensor in early), "")
         if wrong:
             name = node.name or f"node_of_{next(iter(node.output), '')}"
             raise ModelError(f"The model is invalid: {node.op_type} '{name}' {wrong}. Check it with onnx.checker.")
         made.update(node.output)
     if missing := [value.name for value in graph.output if value.name not in made]:
         raise ModelError(f"The model is invalid: nothing makes its output '{missing[0]}'. Check it with onnx.checker.")
+
+
+def _captured(node: onnx.NodeProto) -> Iterator[str]:
+    """What the bodies of `node` read; their own tensors are among it."""
+    for body in bodies(node):
+        yield from (value.name for value in body.output)
+        for inner in body.node:
+            yield from (*inner.input, *_captured(inner))
 
 
 def _placement(view: GraphView, target: Target) -> Placement:

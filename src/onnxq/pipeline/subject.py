@@ -73,6 +73,8 @@ def read(given: onnx.ModelProto, recipe: Recipe) -> Subject:
     low = pick(FLOATS, recipe.rest or target.rest, "type of the rest")
     if not recipe.int8 and low == FP32:
         raise RecipeError("Without INT8, and with the rest in FP32, nothing is left to do. Give --rest fp16 or bf16.")
+    if recipe.low_io and low == FP32:
+        raise RecipeError("With the rest in FP32 there is no lower type for --io-types. Give --rest fp16 or bf16.")
     prepared = prepare(given, onnxruntime.evaluate, max(target.opset, low.opset))
     return Subject(prepared, onnx_io.view(prepared.model), target, low)
 

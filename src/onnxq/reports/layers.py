@@ -12,7 +12,7 @@ from rich.text import Text
 from onnxq.core.layer_plan import Layer, LayerPlan, Tensor, compute_nodes, float_shortcuts, int8_nodes
 
 SHOWN = 8
-"""Layers that a short summary lists."""
+"""Kernels that a short summary lists for the floating-point numbers they move."""
 
 NOUNS = {
     "Conv": "convolutions",
@@ -33,7 +33,7 @@ def layers_table(plan: LayerPlan, verbose: bool) -> RenderableType:
 
     Args:
         plan: of an engine.
-        verbose: all layers; else those that compute in float, and those that move the most of it.
+        verbose: all kernels; else those that compute in float, and those that move the most of it.
     """
     if verbose:
         shown = plan.layers
@@ -55,28 +55,35 @@ def layers_table(plan: LayerPlan, verbose: bool) -> RenderableType:
             ", ".join(_computing(layer, plan)),
         )
     hidden = len(plan.layers) - len(shown)
-    more = [Text(f"{hidden} more layers; -v shows all", style="dim")] if hidden else []
+    more = [Text(f"{_counted(hidden, 'more kernel', 'more kernels')}; -v shows all", style="dim")] if hidden else []
     return Group(table, *more, Text(_traffic(plan)), Text(verdict(plan), style="bold"))
 
 
 def verdict(plan: LayerPlan) -> str:
     """How much reads INT8, as one line."""
+    copies = _counted(sum(layer.is_copy for layer in plan.layers), "copy", "copies")
+    tail = f"{copies} between layouts or types; {_counted(len(plan.layers), 'kernel', 'kernels')}."
+    if not plan.computes:
+        return f"No kernel multiplies; {tail}"
+    if not plan.operators:
+        return f"{len(plan.int8_computes)} of {len(plan.computes)} kernels that multiply read INT8; {tail}"
     computes, integers = compute_nodes(plan), int8_nodes(plan)
     parts = []
     for op, noun in NOUNS.items():
         nodes = {name for name in computes if plan.operators.get(name) == op}
         if nodes:
             parts.append(f"{len(nodes & integers)} of {len(nodes)} {noun}")
-    shortcuts, copies = len(float_shortcuts(plan)), sum(layer.is_copy for layer in plan.layers)
-    said = f"{', '.join(parts)} read INT8" if parts else "nothing multiplies"
-    return (
-        f"{said}; {shortcuts} shortcuts in float; {copies} copies between layouts or types; {len(plan.layers)} layers."
-    )
+    shortcuts = _counted(len(float_shortcuts(plan)), "shortcut", "shortcuts")
+    return f"{', '.join(parts)} read INT8; {shortcuts} in float; {tail}"
 
 
 def _traffic(plan: LayerPlan) -> str:
     moved = ", ".join(f"{size / 1e6:.2f} MB {dtype}" for dtype, size in plan.moved_bytes.items())
     return f"Between kernels move {moved or 'no activations'}."
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number or 'no'} {one if number == 1 else many}"
 
 
 def _kind(layer: Layer) -> Text:

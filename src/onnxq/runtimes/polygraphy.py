@@ -16,7 +16,7 @@ from typing import Any
 from onnxq import files
 from onnxq.core.batch import Batch, Tensors
 from onnxq.core.observer import Observer
-from onnxq.errors import ModelError, OutputError, RuntimeFailure
+from onnxq.errors import ModelError, RuntimeFailure
 from onnxq.runtimes.onnxruntime import Session
 
 Outputs = Mapping[str, Tensors]
@@ -98,7 +98,7 @@ class Record:
         Raises:
             OutputError: the file cannot be written.
         """
-        _write(path, _load_package("polygraphy.json").to_json(self._inputs))
+        files.write(path, _load_package("polygraphy.json").to_json(self._inputs).encode())
 
     def save_outputs(self, path: Path) -> None:
         """Writes what ``polygraphy run --load-outputs`` reads: one run for each model.
@@ -109,7 +109,7 @@ class Record:
         results = _load_package("polygraphy.comparator").RunResults()
         for model, found in self._outputs.items():
             results.add(found, runner_name=model)
-        _write(path, results.to_json())
+        files.write(path, results.to_json().encode())
 
 
 class _SessionOfPolygraphy:
@@ -159,13 +159,6 @@ def _engine(model: Engine, content: bytes) -> Any:
             f"'{other[0]}'."
         )
     return engine
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        files.write(path, text.encode())
-    except OSError as cause:
-        raise OutputError(f"The output '{path}' cannot be written: {cause.strerror}.") from cause
 
 
 def _load_package(name: str) -> Any:

@@ -18,15 +18,15 @@ import onnx
 from onnxq.core.build_options import BuildOptions, Profile
 from onnxq.core.layer_plan import Layer, LayerPlan
 from onnxq.core.observer import Observer, Silent
-from onnxq.errors import RecipeError, RuntimeFailure
-from onnxq.runtimes.tensorrt.layers import layers_from_json, layers_from_log, operators_from_model
-from onnxq.runtimes.tensorrt.log import errors, open_log
+from onnxq.errors import RuntimeFailure
+from onnxq.runtimes.tensorrt.advice import advised
+from onnxq.runtimes.tensorrt.config import ANY_GPU, configure, load_plugins, timing_cache
+from onnxq.runtimes.tensorrt.layers import layers_from_log, operators_from_model
+from onnxq.runtimes.tensorrt.log import Messages, errors, open_log
 from onnxq.runtimes.tensorrt.network import network_of, profile_of
+from onnxq.runtimes.tensorrt.opened import layers_of_engine
 from onnxq.runtimes.tensorrt.package import Backend, find_backend
 from onnxq.runtimes.tensorrt.progress import interruptible, monitor_of
-
-ANY_GPU = ("8.9",)
-"""What is compiled for where no GPU is there, and nobody says for which."""
 
 
 @dataclass(frozen=True)
@@ -57,37 +57,32 @@ def build(model: bytes | Path, options: BuildOptions, observer: Observer | None 
     Raises:
         RuntimeFailure: the package or the GPU is missing, the parser refuses the model, or the build fails.
         RecipeError: the options do not fit the model, or this version of TensorRT.
+        KeyboardInterrupt: Ctrl-C stopped the build.
     """
     backend = find_backend(options.backend)
     trt = backend.trt
     log, messages = open_log(trt)
-    _load_plugins(trt, options)
-    builder = trt.Builder(log)
-    if builder is None:
-        raise RuntimeFailure(f"{backend.title} cannot start: {errors(trt, messages)}")
-    network = network_of(backend, builder, log, model)
-    config = builder.create_builder_config()
-    where = _configure(backend, config, options)
-    config.add_optimization_profile(profile_of(builder, network, options.profiles, options.fixed))
-    if options.timing_cache is not None:
-        _set_timing_cache(backend, config, options.timing_cache)
+    load_plugins(trt, options.plugins, messages)
     monitor = monitor_of(trt, observer or Silent())
-    config.progress_monitor = monitor
     with interruptible(monitor):
-        content = builder.build_serialized_network(network, config)
-    if monitor.stopped:
-        raise KeyboardInterrupt
+        builder = _builder(backend, log, messages)
+        network = network_of(backend, builder, log, model)
+        config = builder.create_builder_config()
+        config.progress_monitor = monitor
+        where = configure(backend, config, options)
+        config.add_optimization_profile(profile_of(builder, network, options.profiles, options.fixed))
+        content = None if monitor.stopped else builder.build_serialized_network(network, config)
     if content is None:
-        raise RuntimeFailure(f"{backend.title} parses the model but cannot build it {where}: {errors(trt, messages)}")
-    layers = tuple(layers_from_log(text for _, text in messages))
-    cache = bytes(config.get_timing_cache().serialize()) if options.timing_cache is not None else b""
-    return Engine(bytes(content), layers, cache, f"{backend.title} {where}")
+        said = errors(trt, messages)
+        raise RuntimeFailure(advised(f"{backend.title} parses the model but cannot build it {where}: {said}"))
+    layers = _layers(backend, bytes(content), messages)
+    return Engine(bytes(content), layers, timing_cache(config, options), f"{backend.title} {where}")
 
 
 def compile_ahead_of_time(
     model: bytes | onnx.ModelProto,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
-    compute_capability: str = ANY_GPU[0],
+    compute_capability: str = ANY_GPU,
 ) -> LayerPlan:
     """Compiles `model` for a GPU that need not be there and returns the plan of its kernels.
 
@@ -106,84 +101,18 @@ def compile_ahead_of_time(
     return LayerPlan(engine.layers, operators_from_model(model))
 
 
-def inspect_engine(content: bytes) -> LayerPlan:
-    """The kernels of a built engine, which only a GPU like the one it was built for can tell.
-
-    Raises:
-        RuntimeFailure: there is no TensorRT, no such GPU, or no detail in the engine.
-    """
-    backend = find_backend()
-    log, messages = open_log(backend.trt)
-    runtime = backend.trt.Runtime(log)
-    engine = runtime.deserialize_cuda_engine(content) if runtime else None
-    if engine is None:
-        raise RuntimeFailure(
-            f"{backend.title} cannot open the engine: {errors(backend.trt, messages)}. It takes a GPU, and the version "
-            "that built the engine. Inspect the ONNX model instead: that needs no GPU."
-        )
-    text = engine.create_engine_inspector().get_engine_information(backend.trt.LayerInformationFormat.JSON)
-    layers = tuple(layers_from_json(text))
-    return LayerPlan(layers, {name: _guessed(layer) for layer in layers for name in layer.onnx_nodes})
+def _builder(backend: Backend, log: Any, messages: Messages) -> Any:
+    try:
+        builder = backend.trt.Builder(log)
+    except TypeError:  # how pybind11 says that TensorRT returned nothing
+        builder = None
+    if builder is not None:
+        return builder
+    advice = " It takes a GPU; `--backend tensorrt-rtx` compiles without one." if backend.needs_gpu else ""
+    raise RuntimeFailure(f"{backend.title} cannot start: {errors(backend.trt, messages)}.{advice}")
 
 
-def _guessed(layer: Layer) -> str:
-    """An engine does not know ONNX's operators; its convolutions and products are told by their kernels."""
-    return "Conv" if layer.kind.lower() in ("convolution", "correlation", "caskconvolution") else "MatMul"
-
-
-def _configure(backend: Backend, config: Any, options: BuildOptions) -> str:
-    """Sets everything but profiles; returns for which GPU is built, as words."""
-    trt = backend.trt
-    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    if options.workspace is not None:
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace)
-    if options.version_compatible:
-        config.set_flag(_member(backend, trt.BuilderFlag, "VERSION_COMPATIBLE", "--version-compatible"))
-    if options.hardware_compatible:
-        levels = getattr(trt, "HardwareCompatibilityLevel", None)
-        config.hardware_compatibility_level = _member(backend, levels, "AMPERE_PLUS", "--hardware-compatible")
-    if backend.needs_gpu:
-        if options.compute_capabilities:
-            raise RecipeError(
-                f"{backend.title} builds for the GPU in this machine. Leave out --compute-capability, or give "
-                "--backend tensorrt-rtx."
-            )
-        return "for the GPU in this machine"
-    wanted = tuple(options.compute_capabilities) or ANY_GPU
-    config.num_compute_capabilities = len(wanted)
-    for index, capability in enumerate(wanted):
-        config.set_compute_capability(_capability(backend, capability), index)
-    return f"for compute capability {' and '.join(wanted)}"
-
-
-def _member(backend: Backend, members: Any, name: str, option: str) -> Any:
-    if not hasattr(members, name):
-        raise RecipeError(f"{backend.title} does not know {option}. Leave it out.")
-    return getattr(members, name)
-
-
-def _capability(backend: Backend, wanted: str) -> Any:
-    members = backend.trt.ComputeCapability.__members__
-    if f"SM{wanted.replace('.', '')}" not in members:
-        known = ", ".join(f"{name[2:-1]}.{name[-1]}" for name in members if name.startswith("SM"))
-        raise RecipeError(
-            f"{backend.title} does not compile ahead of time for compute capability '{wanted}'. Choose one of: {known}"
-        )
-    return members[f"SM{wanted.replace('.', '')}"]
-
-
-def _load_plugins(trt: Any, options: BuildOptions) -> None:
-    for path in options.plugins:
-        if not path.exists():
-            raise RecipeError(f"The plugin library '{path}' does not exist.")
-        try:
-            trt.get_plugin_registry().load_library(str(path.resolve()))
-        except (OSError, RuntimeError) as cause:
-            raise RecipeError(f"The plugin library '{path}' cannot be loaded: {cause}.") from cause
-
-
-def _set_timing_cache(backend: Backend, config: Any, content: bytes) -> None:
-    if not backend.needs_gpu:
-        raise RecipeError(f"{backend.title} measures nothing, so it has no timing cache. Leave out --timing-cache.")
-    if not config.set_timing_cache(config.create_timing_cache(content), False):
-        raise RecipeError("The timing cache is of another GPU or version of TensorRT. Start a new one.")
+def _layers(backend: Backend, content: bytes, messages: Messages) -> tuple[Layer, ...]:
+    """What the builder logged, or what the engine tells of itself on the GPU that it was built on."""
+    logged = tuple(layers_from_log(text for _, text in messages))
+    return layers_of_engine(backend, content) if backend.needs_gpu and not logged else logged

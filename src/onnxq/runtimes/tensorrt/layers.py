@@ -20,10 +20,13 @@ _LAYER = re.compile(
     r"Outputs: \[(?P<outputs>.*?)\], TacticName: (?P<tactic>.*?), StreamId: .*?Metadata: ?(?P<metadata>.*)$"
 )
 _TENSOR = re.compile(r"\{ Name: (?P<name>.*?), Dimensions: \[(?P<dims>[-\d,]*)\].*?, Datatype: (?P<dtype>\w+)")
-_ONNX_NODE = re.compile(r"\[ONNX Layer: (.*?)\](?=[\x1e\x1f]|$)")  # joined by ASCII's separators
+_ONNX_NODE = re.compile(r"\[ONNX Layer: (.*?)\](?=[\x1e\x1f]| \[ONNX|$)")  # joined by ASCII's separators
 
 _WORDS = {"FP32": "Float", "FP16": "Half", "BF16": "BFloat16", "INT8": "Int8", "UINT8": "UInt8"}
-"""Types as an inspector of TensorRT 10 begins its formats with, such as "Channel major INT8 format"."""
+"""Types as TensorRT's inspector writes them amid formats, such as "Row major Int8 format", in either case."""
+
+_KINDS = {"deconv": "deconv", "conv": "correlation", "gemm": "gemm", "matrixmultiply": "gemm"}
+"""What the inspector's layer types hold, such as "CaskGemmConvolution", and what they are in a builder's log."""
 
 
 def layers_from_log(messages: Iterable[str]) -> Iterator[Layer]:
@@ -48,9 +51,9 @@ def layers_from_json(text: str) -> Iterator[Layer]:
         if (kind := str(layer.get("LayerType", ""))) not in STREAM_EVENTS:
             yield Layer(
                 name=str(layer.get("Name", "")),
-                kind=kind,
+                kind=next((name for part, name in _KINDS.items() if part in kind.lower()), kind),
                 inputs=tuple(map(_tensor_from_json, layer.get("Inputs", []))),
-                constants=tuple(map(_tensor_from_json, layer.get("Constants", []))),
+                constants=tuple(_constants_from_json(layer)),
                 outputs=tuple(map(_tensor_from_json, layer.get("Outputs", []))),
                 tactic=str(layer.get("TacticName", layer.get("TacticValue", ""))),
                 onnx_nodes=tuple(_ONNX_NODE.findall(str(layer.get("Metadata", "")))),
@@ -84,8 +87,16 @@ def _tensors_from_text(text: str) -> tuple[Tensor, ...]:
 
 def _tensor_from_json(data: dict[str, Any]) -> Tensor:
     stored = str(data.get("Datatype") or data.get("Format/Datatype", ""))
-    dtype = next((word for key, word in _WORDS.items() if re.search(rf"\b{key}\b", stored)), stored)
+    dtype = next((word for key, word in _WORDS.items() if re.search(rf"\b{key}\b", stored, re.IGNORECASE)), stored)
     return Tensor(str(data.get("Name", "")), tuple(int(dim) for dim in data.get("Dimensions", [])), dtype)
+
+
+def _constants_from_json(layer: dict[str, Any]) -> Iterator[Tensor]:
+    """Constants, and the weights and biases that convolutions tell in another form: {"Type": "Int8", "Count": 9408}."""
+    yield from map(_tensor_from_json, layer.get("Constants", []))
+    for name in ("Weights", "Bias"):
+        if isinstance(stored := layer.get(name), dict):
+            yield Tensor(name, (int(stored.get("Count", 0)),), str(stored.get("Type", "")))
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

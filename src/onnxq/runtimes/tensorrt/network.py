@@ -8,6 +8,7 @@ from typing import Any
 
 from onnxq.core.build_options import Profile
 from onnxq.errors import RecipeError, RuntimeFailure, near_misses
+from onnxq.runtimes.tensorrt.advice import advised
 from onnxq.runtimes.tensorrt.log import join
 from onnxq.runtimes.tensorrt.package import Backend
 
@@ -16,16 +17,6 @@ FREE_DIM = 8
 
 LARGEST_BATCH = 32
 """The largest size of a free first dimension, where nothing else is asked for."""
-
-HINTS: Mapping[str, str] = {
-    "zero point": "TensorRT quantizes symmetrically: give zero points of 0",
-    "zero_point": "TensorRT quantizes symmetrically: give zero points of 0",
-    "Bias": "leave the bias in float",
-    "UINT8": "store activations and weights as int8",
-    "positive": "give dead channels a small positive scale",
-    "plugin": "load the library that has it with --plugins",
-}
-"""What a refusal says -> what to do about it."""
 
 
 def network_of(backend: Backend, builder: Any, log: Any, model: bytes | Path) -> Any:
@@ -41,9 +32,7 @@ def network_of(backend: Backend, builder: Any, log: Any, model: bytes | Path) ->
     parsed = parser.parse_from_file(str(model)) if isinstance(model, Path) else parser.parse(model)
     if not parsed:
         refusals = [_refusal(parser.get_error(index)) for index in range(parser.num_errors)]
-        hint = next((text for word, text in HINTS.items() if any(word in refusal for refusal in refusals)), "")
-        advice = f". Fix: {hint}; `onnxq lint` names every such place." if hint else ""
-        raise RuntimeFailure(f"{backend.title} refuses the model: {join(refusals)}{advice}")
+        raise RuntimeFailure(advised(f"{backend.title} refuses the model: {join(refusals)}"))
     return network
 
 
@@ -51,6 +40,7 @@ def _refusal(error: Any) -> str:
     where = f"{error.node_operator()} '{error.node_name()}': " if error.node_name() else ""
     reason: str = error.desc()
     reason = reason.removeprefix(f"Invalid Node - {error.node_name()}\n").partition("\n[checkMacros")[0]
+    reason = "the parser does not know this operator" if reason == "false" else reason
     return where + reason.replace("\n", " ")  # what is cut off says only the name again, and that no GPU is there
 
 

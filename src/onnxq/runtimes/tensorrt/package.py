@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onnxq.errors import RecipeError, RuntimeFailure, near_misses
+from onnxq.runtimes.tensorrt.gpu import gpu_answers
 
 PACKAGES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
 """Backends, and the modules they are imported as."""
@@ -34,7 +35,7 @@ class Backend:
 
 
 def find_backend(name: str | None = None) -> Backend:
-    """The backend called `name`, or the first that is installed.
+    """The backend called `name`; else one that is installed: TensorRT where a GPU answers, or TensorRT for RTX.
 
     Raises:
         RecipeError: there is no such backend.
@@ -44,7 +45,8 @@ def find_backend(name: str | None = None) -> Backend:
         raise RecipeError(
             f"Unknown backend '{name}'. Choose one of: {', '.join(PACKAGES)}.{near_misses(name, PACKAGES)}"
         )
-    for candidate in PACKAGES if name is None else (name,):
+    preferred = tuple(PACKAGES) if gpu_answers() else tuple(reversed(PACKAGES))
+    for candidate in preferred if name is None else (name,):
         if (module := _imported(candidate)) is not None:
             return Backend(candidate, module)
     wanted = name or "tensorrt-rtx"

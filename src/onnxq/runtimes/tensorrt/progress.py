@@ -39,7 +39,13 @@ def monitor_of(trt: Any, observer: Observer) -> Any:
 
 @contextmanager
 def interruptible(monitor: Any) -> Iterator[None]:
-    """Lets Ctrl-C ask `monitor` to stop the build: TensorRT does not return to Python before it ends."""
+    """Lets Ctrl-C ask `monitor` to stop the build.
+
+    TensorRT does not return to Python before it ends, and swallows what is raised in its callbacks.
+
+    Raises:
+        KeyboardInterrupt: at the end, if it was pressed.
+    """
 
     def stop(*_: object) -> None:
         monitor.stopped = True
@@ -53,3 +59,5 @@ def interruptible(monitor: Any) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        if monitor.stopped:
+            raise KeyboardInterrupt

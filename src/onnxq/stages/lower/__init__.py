@@ -12,7 +12,7 @@ from onnxq.stages.lower.exact import exact_nodes
 from onnxq.stages.lower.hazards import HAZARDS, Facts
 from onnxq.stages.lower.islands import flooded
 from onnxq.stages.lower.spans import spans, to_measure
-from onnxq.stages.lower.types import Slots, slots_of
+from onnxq.stages.lower.types import BODIES, Slots, slots_of
 
 __all__ = ["HAZARDS", "lower", "to_measure"]
 
@@ -60,4 +60,5 @@ def _without_slots(view: GraphView, slots: dict[str, Slots], low: FloatType) -> 
     for node in view.nodes:
         floats = any(view.dtype(t) == "float32" and not view.is_constant(t) for t in (*node.inputs, *node.outputs) if t)
         if floats and node.name not in slots:
-            yield Kept(node.name, node.op, f"no {low.name.upper()} form of it is known", "ONNX operator schemas")
+            reason = "its bodies stay as they are" if node.op in BODIES else f"no {low.name.upper()} form is known"
+            yield Kept(node.name, node.op, reason, "ONNX operator schemas")

@@ -9,6 +9,7 @@ from onnxq.core.graph import GraphView, Node
 from onnxq.core.rest import Kept
 from onnxq.stages.lower.span import UNKNOWN, Span
 from onnxq.stages.lower.spans import PASSING
+from onnxq.stages.lower.types import BODIES
 
 POINTWISE = PASSING | frozenset("Abs Add Cast Ceil Div Floor Mod Mul Neg Round Sub".split())
 """Operators through which an index is traced back."""
@@ -31,7 +32,8 @@ def _measured(view: GraphView) -> frozenset[str]:
     """Tensors that depend on the contents of a graph input, and not on shapes alone."""
     found = set(view.inputs)
     for node in view.nodes:
-        if node.op not in ("Shape", "Size") and found.intersection(node.inputs):
+        reads = (*node.inputs, *view.captured) if node.op in BODIES else node.inputs
+        if node.op not in ("Shape", "Size") and found.intersection(reads):
             found.update(t for t in node.outputs if t)
     return frozenset(found)
 

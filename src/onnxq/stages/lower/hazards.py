@@ -136,13 +136,19 @@ def _exponent(facts: Facts, node: Node) -> str | None:
     return None
 
 
+MEANS = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})
+"""Operators that divide their sums by the number of summands."""
+
+
 def _sum(facts: Facts, node: Node) -> str | None:
     count = summands(facts.view, node)
     if count is None:
         return "it sums over an axis of unknown length"
     span = facts.span(node.inputs[0])
-    one_signed = span.low >= 0.0 or span.high <= 0.0
-    largest = count * facts.span(node.outputs[0] if one_signed else node.inputs[0]).amplitude
+    if node.op == "ReduceL1" or span.low >= 0.0 or span.high <= 0.0:  # no part of the sum is larger than the whole
+        largest = (count if node.op in MEANS else 1) * facts.span(node.outputs[0]).amplitude
+    else:
+        largest = count * span.amplitude
     return f"its sums of {count} numbers may reach {largest:.3g}" if facts.overflows(largest) else None
 
 
