@@ -16,7 +16,8 @@ CONSTANT = re.compile(r"(\w+)\[([\d,]*)\]")
 
 
 def sketch(text: str, shapes: Mapping[str, Shape] | None = None, outputs: tuple[str, ...] = ()) -> GraphView:
-    """A view of the nodes in `text`, one per line: ``name: result = Op(tensor, weight[8,8,3,3]) attribute=1``.
+    """A view of the nodes in `text`, one per line: ``name: result = Op(tensor, weight[8,8,3,3]) attribute=1``,
+    or ``attribute=2,2`` for a list.
 
     A tensor with dimensions is a constant of ones. A node without a name is called as its first result. What nobody
     computes is a graph input; what nobody reads is a graph output, beside `outputs`. A dotted operator has a domain.
@@ -31,7 +32,7 @@ def sketch(text: str, shapes: Mapping[str, Shape] | None = None, outputs: tuple[
         inputs = tuple(t.strip() for t in re.split(r",\s*(?![\d,]*\])", CONSTANT.sub(r"\1", found["inputs"])))
         results = tuple(t.strip() for t in found["outputs"].split(","))
         domain, _, op = found["op"].rpartition(".")
-        attributes = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", found["attributes"])}
+        attributes = {key: _value(value) for key, value in re.findall(r"(\w+)=([\d,]+)", found["attributes"])}
         nodes.append(Node(found["name"] or results[0], op, inputs, results, attributes, domain))
     made = {t for node in nodes for t in node.outputs}
     read = dict.fromkeys(t for node in nodes for t in node.inputs if t)
@@ -43,3 +44,7 @@ def sketch(text: str, shapes: Mapping[str, Shape] | None = None, outputs: tuple[
         shapes=dict(shapes or {}),
         dtypes=dict.fromkeys((*made, *read), "float32"),
     )
+
+
+def _value(text: str) -> int | list[int]:
+    return [int(part) for part in text.split(",")] if "," in text else int(text)

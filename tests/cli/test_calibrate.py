@@ -243,6 +243,17 @@ class TestResuming:
         desk.refused([*command, "--calib", "calib.npz", "--num-samples", 1], r"there are only 1\. Start again without")
 
     @pytest.mark.slow
+    def test_a_bad_sample_far_behind_says_how_to_go_on(self, desk, calib, many):
+        broken = np.tile(calib["image"], (60, 1, 1, 1))
+        broken[-2] = np.nan
+        desk.save("calib.npz", image=broken)
+        outcome = desk.call([*CALIBRATE, "--batch-size", "1", "--max-memory", "100kB"])
+        kept = "Remove that sample. 'stats.npz.partial' has what was counted before: then go on with --resume.\n"
+        assert (outcome.code, outcome.err[-len(kept) :]) == (2, kept)
+        desk.save("calib.npz", image=np.tile(calib["image"], (60, 1, 1, 1)))
+        assert measured(desk, "--resume") == many
+
+    @pytest.mark.slow
     def test_without_resume_it_starts_again_and_says_so(self, desk, stopped, many):
         stopped.communicate(timeout=60)
         outcome = desk.run(*CALIBRATE)

@@ -10,6 +10,7 @@ from onnxq import files
 from onnxq.cli import options as shared
 from onnxq.cli.output import NARROW, console
 from onnxq.cli.progress import Bar
+from onnxq.cli.resuming import note_given_up, resumable
 from onnxq.core.statistics import Statistics
 from onnxq.pipeline import Checkpoint, calibrate, save_statistics
 from onnxq.reports.json import statistics_json
@@ -32,7 +33,7 @@ def add_command(commands: Any) -> None:
     shared.add_plan(data)
     shared.add_rest(data)
     shared.add_execution(command)
-    shared.add_talk(command, "what was measured", "show what was measured of each tensor, the slowest first")
+    shared.add_talk(command, "what was measured", "show what was measured of each tensor, and name the slowest")
     command.set_defaults(run=run)
 
 
@@ -41,12 +42,8 @@ def run(options: argparse.Namespace) -> None:
     for given in shared.inputs_of(options, ("model", "calib", "plan", "recipe")):
         files.check_output(given, options.output)
     checkpoint = Checkpoint(options.output, options.resume)
-    try:
+    with resumable(checkpoint, "counted"):
         statistics = _calibrated(options, checkpoint)
-    except KeyboardInterrupt:
-        if checkpoint.path.exists():
-            raise KeyboardInterrupt(f"'{checkpoint.path}' has what was counted: go on with --resume") from None
-        raise
     if options.json:
         print(statistics_json(statistics))
     elif not options.quiet:
@@ -56,8 +53,7 @@ def run(options: argparse.Namespace) -> None:
 def _calibrated(options: argparse.Namespace, checkpoint: Checkpoint) -> Statistics:
     """The statistics, written."""
     with Bar(options.quiet or options.json, options.verbose) as bar:
-        if checkpoint.path.exists() and not options.resume:
-            bar.note(f"'{checkpoint.path}' of an interrupted run is given up. --resume would have gone on from it.")
+        note_given_up(checkpoint, options, bar)
         statistics = calibrate(
             options.model,
             shared.given_samples(options),

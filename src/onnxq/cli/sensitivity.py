@@ -11,6 +11,7 @@ from onnxq.catalog.metrics import METRICS
 from onnxq.cli import options as shared
 from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.progress import Bar
+from onnxq.cli.resuming import note_given_up, resumable
 from onnxq.core.ranking import Ranking
 from onnxq.core.recipe import Recipe
 from onnxq.errors import OutputError, RecipeError
@@ -99,12 +100,8 @@ def run(options: argparse.Namespace) -> None:
     """Ranks groups, and writes the ranking."""
     _check_outputs(options)
     checkpoint = Checkpoint(options.out[0], options.resume) if options.out else None
-    try:
+    with resumable(checkpoint, "measured"):
         found = _ranked(options, checkpoint)
-    except KeyboardInterrupt:
-        if checkpoint and checkpoint.path.exists():
-            raise KeyboardInterrupt(f"'{checkpoint.path}' has what was measured: go on with --resume") from None
-        raise
     if options.json:
         print(report_json(found))
     elif not options.quiet:
@@ -136,8 +133,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
 def _ranked(options: argparse.Namespace, checkpoint: Checkpoint | None) -> Ranking:
     """The ranking, written where that was asked for."""
     with Bar(options.quiet or options.json, options.verbose) as bar:
-        if checkpoint and checkpoint.path.exists() and not options.resume:
-            bar.note(f"'{checkpoint.path}' of an interrupted run is given up. --resume would have gone on from it.")
+        note_given_up(checkpoint, options, bar)
         recipe = shared.recipe(options, bar)
         found = rank(
             options.model,

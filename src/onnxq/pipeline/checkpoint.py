@@ -33,6 +33,7 @@ class Checkpoint:
 
     Attributes:
         path: of the unfinished file.
+        is_kept: whether it has what this run found, or goes on from.
     """
 
     def __init__(self, target: Path, resume: bool) -> None:
@@ -43,6 +44,7 @@ class Checkpoint:
             resume: whether to go on from an unfinished file, if there is one.
         """
         self.path = target.with_name(f"{target.name}.partial")
+        self.is_kept = False
         self._resume = resume
 
     def journal(self, record: Record[Entry], model: str, first: Batch, settings: str = "") -> Journal[Entry]:
@@ -61,6 +63,7 @@ class Checkpoint:
 
         def keep(entry: Entry) -> None:
             files.write(self.path, record.bytes_of(origin, entry))
+            self.is_kept = True
 
         if not (self._resume and self.path.exists()):
             return Journal(keep=keep)
@@ -70,6 +73,7 @@ class Checkpoint:
                 f"'{self.path}' was begun with {_difference(before, origin)}: it cannot be resumed. Leave out --resume "
                 "to start again."
             )
+        self.is_kept = True
         return Journal(begun, keep)
 
     def remove(self) -> None:

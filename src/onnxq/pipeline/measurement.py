@@ -36,7 +36,7 @@ Wanted = Mapping[str, bool]
 
 def wanted(subject: Subject, binned: Sequence[str]) -> Wanted:
     """What must be measured, in graph order, if calibrators are to look at `binned`."""
-    extremes = to_measure(subject.view) if subject.low != FP32 else ()
+    extremes = to_measure(subject.view, frozenset(binned)) if subject.low != FP32 else ()
     found = dict.fromkeys(extremes, False) | dict.fromkeys(binned, True)
     computed = (tensor for node in subject.view.nodes for tensor in node.outputs)
     return {tensor: found[tensor] for tensor in (*subject.view.inputs, *computed) if tensor in found}

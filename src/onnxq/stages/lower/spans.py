@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 import numpy as np
 
 from onnxq.core.graph import GraphView, Node
 from onnxq.core.statistics import Statistics
+from onnxq.stages.lower.onward import SATURATING, only_reader, onward
 from onnxq.stages.lower.span import UNKNOWN, Span
 from onnxq.stages.lower.sums import weighted_sum
 
@@ -24,9 +25,6 @@ BOUNDED: Mapping[str, Span] = {
 }
 """What comes out, whatever goes in."""
 
-SATURATING = frozenset(("Clip", "Relu"))
-"""Operators that make of an overflow what they make of any large number."""
-
 PASSING = SATURATING | frozenset(
     "AveragePool Concat DepthToSpace Expand Flatten Gather GatherElements GatherND GlobalMaxPool Identity Max MaxPool "
     "Min Pad ReduceMax ReduceMin Reshape ReverseSequence Slice SpaceToDepth Split Squeeze Tile Transpose Unsqueeze "
@@ -35,13 +33,19 @@ PASSING = SATURATING | frozenset(
 """Operators that hand on numbers they read, or something between them and zero."""
 
 
-def to_measure(view: GraphView) -> tuple[str, ...]:
-    """The tensors whose extremes must be measured to know those of all, in graph order."""
+def to_measure(view: GraphView, known: Container[str] = ()) -> tuple[str, ...]:
+    """The tensors whose extremes must be measured to know those of all, in graph order.
+
+    Args:
+        view: a prepared graph.
+        known: tensors that are measured anyway.
+    """
     wanted = [tensor for tensor in view.inputs if view.dtype(tensor) == "float32"]
     for node in view.nodes:
         if node.op in BOUNDED or (node.op in PASSING and not _hides_overflow(view, node)) or _is_addend(view, node):
             continue
-        wanted += [t for t in node.outputs if t and view.dtype(t) == "float32" and _saturated(view, t) is None]
+        floats = (t for t in node.outputs if t and view.dtype(t) == "float32")
+        wanted += [t for t in floats if _saturated(view, t) is None and onward(view, t, known) is None]
     return tuple(wanted)
 
 
@@ -52,16 +56,15 @@ def spans(view: GraphView, statistics: Statistics) -> Mapping[str, Span]:
     for node in view.nodes:
         for tensor in node.outputs:
             if tensor not in found and view.dtype(tensor) == "float32":
-                found[tensor] = _derived(node, view, found)
+                found[tensor] = _derived(node, tensor, view, found)
     return found
 
 
-def _derived(node: Node, view: GraphView, found: Mapping[str, Span]) -> Span:
-    saturated = _saturated(view, node.outputs[0])
-    if saturated is not None and saturated.outputs[0] in found:
-        return found[saturated.outputs[0]]
+def _derived(node: Node, tensor: str, view: GraphView, found: Mapping[str, Span]) -> Span:
     if node.op in BOUNDED:
         return BOUNDED[node.op]
+    if (told := onward(view, tensor, found)) is not None:
+        return found[told]
     if node.op in PASSING:
         return _hull((found.get(t, UNKNOWN) for t in node.inputs if view.dtype(t) == "float32"), node)
     return weighted_sum(view, node, found.get(node.inputs[0], UNKNOWN)) if node.inputs else UNKNOWN
@@ -78,7 +81,7 @@ def _hull(parts: Iterable[Span], node: Node) -> Span:
 
 def _saturated(view: GraphView, tensor: str) -> Node | None:
     """The only reader of `tensor`, if it saturates."""
-    reader = _only_reader(view, tensor)
+    reader = only_reader(view, tensor)
     return reader if reader and reader.op in SATURATING and reader.inputs[0] == tensor else None
 
 
@@ -90,16 +93,8 @@ def _is_addend(view: GraphView, node: Node) -> bool:
     """
     if node.op not in ("Conv", "ConvTranspose", "Gemm", "MatMul") or not view.is_constant(node.inputs[1]):
         return False
-    reader = _only_reader(view, node.outputs[0])
+    reader = only_reader(view, node.outputs[0])
     return reader is not None and reader.op == "Add"
-
-
-def _only_reader(view: GraphView, tensor: str) -> Node | None:
-    sites = view.sites.get(tensor, ())
-    if len(sites) != 1 or tensor in view.outputs or tensor in view.captured:
-        return None
-    reader = view.by_name[sites[0].node]
-    return None if reader.domain else reader
 
 
 def _hides_overflow(view: GraphView, node: Node) -> bool:
