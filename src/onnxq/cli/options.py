@@ -24,7 +24,7 @@ from onnxq.pipeline import load_calibration_cache, load_recipe
 SKIP_HELP = (
     "(behind IN and OUT) leave nodes in float: a name, a glob such as '/layer1/*', a regular expression "
     "'re:head|neck', an operator 'op:Gemm', a path 'from:a & to:b', a pattern 'Conv -> Sigmoid', a position "
-    "'position:last 2', or a shape 'channels:<16'; one that matches nothing is an error"
+    "'position:last 2', few 'channels:<16', convolutions in groups 'is:grouped'; one that matches nothing is an error"
 )
 INCLUDE_HELP = (
     "(behind IN and OUT) quantize nodes although the target advises against it; selectors as for --skip, and what the "
