@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import chain, combinations
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxq.core.group import Group
+from onnxq.errors import RecipeError
 from onnxq.sensitivity.knapsack import GAP, cheapest
 from onnxq.sensitivity.noise import NoiseModel, Origin, cost, decibels, power_of
 
@@ -67,6 +69,6 @@ def test_noise_is_told_from_decibels():
 
 
 def test_without_scipy_the_install_line_is_given(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "scipy.optimize", None)
-    with pytest.raises(Exception, match=r"^The search for a budget needs SciPy: pip install 'onnxq\[search\]'\.$"):
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    with pytest.raises(RecipeError, match=r"^The search for a budget needs SciPy: pip install 'onnxq\[search\]'\.$"):
         cheapest(noise_model([1], [((0,), [0.1])]), 10.0)

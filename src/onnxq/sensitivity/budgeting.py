@@ -20,6 +20,7 @@ from onnxq.errors import BudgetError, RecipeError
 from onnxq.pipeline import Model, Result, Scaled, finished, scaled
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.scaling import rescaled
+from onnxq.sensitivity.knapsack import check_solver
 from onnxq.sensitivity.origins import measure_noise
 from onnxq.sensitivity.search import Search
 from onnxq.sensitivity.trials import Judge, TimeUp, Trials
@@ -150,6 +151,7 @@ class _Budgeting:
         try:
             if trials.found[Choice()].figure < wanted:
                 trials.check_time()
+                check_solver()
                 noises = measure_noise(trials.bench, trials.material, trials.few)
                 Search(trials, noises, wanted, exact=trials.judge.metric.name in EXACT).run()
         except TimeUp:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxq.errors import RuntimeFailure
+from onnxq.errors import RecipeError
 from onnxq.sensitivity.noise import NoiseModel, cost
 
 NODES = 20_000
@@ -12,6 +12,18 @@ NODES = 20_000
 
 GAP = 1e-3
 """How far from the optimum it may end, as a share of it."""
+
+
+def check_solver() -> None:
+    """Checks that there is one.
+
+    Raises:
+        RecipeError: SciPy is not installed.
+    """
+    try:
+        import scipy.optimize  # noqa: F401, PLC0415 - an extra, and slow to import
+    except ImportError as cause:
+        raise RecipeError("The search for a budget needs SciPy: pip install 'onnxq[search]'.") from cause
 
 
 def cheapest(model: NoiseModel, sqnr: float) -> frozenset[str]:
@@ -25,13 +37,12 @@ def cheapest(model: NoiseModel, sqnr: float) -> frozenset[str]:
         sqnr: in dB, for the worst output.
 
     Raises:
-        RuntimeFailure: SciPy, which solves it, is not installed.
+        RecipeError: SciPy, which solves it, is not installed.
     """
-    try:
-        from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - an extra, and slow to import
-        from scipy.sparse import csr_array  # noqa: PLC0415
-    except ImportError as cause:
-        raise RuntimeFailure("The search for a budget needs SciPy: pip install 'onnxq[search]'.") from cause
+    check_solver()
+    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415
+    from scipy.sparse import csr_array  # noqa: PLC0415
+
     groups, origins = model.groups, model.origins
     columns = {group.name: column for column, group in enumerate(groups)}
     reads = [(columns[name], o) for o, origin in enumerate(origins) for name in sorted(origin.readers)]
