@@ -50,6 +50,13 @@ def test_the_recipe_of_the_result_makes_the_same_model(found):
     assert again.model.SerializeToString() == result.model.SerializeToString()
 
 
+@pytest.mark.parametrize("asked", [Recipe(target="onnxruntime"), Recipe(rest="fp32"), Recipe(calibrator="auto")])
+def test_so_it_does_for_other_targets_and_rests(asked):
+    result, _ = quantize_within(Budget("sqnr", floor=44.0), MODEL, CALIB, asked, evaluation=EVAL)
+    again = onnxq.quantize(MODEL, CALIB, result.recipe)
+    assert again.model.SerializeToString() == result.model.SerializeToString()
+
+
 def test_neither_batch_size_nor_order_nor_jobs_matter(found):
     shuffled = np.random.default_rng(1).permutation(60)
     other = {name: value[shuffled] for name, value in EVAL.items()}

@@ -78,6 +78,10 @@ def hashed(feeds: Tensors) -> str:
 class Source(Protocol):
     """Batches that can be asked for more than once."""
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether most samples are gone once they were given out."""
+
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """The samples from number `start` on, each once and always in the same order."""
 

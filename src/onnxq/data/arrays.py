@@ -50,6 +50,11 @@ class ArraySource:
         if not len(self):
             raise DataError(f"The arrays hold no samples: {_shapes(self.arrays)}.")
 
+    @property
+    def is_stream(self) -> bool:
+        """See Source."""
+        return False
+
     def __len__(self) -> int:
         stored = next((array.shape[0] for array in self.arrays.values() if array.ndim), 1)
         return stored if self.limit is None else min(stored, self.limit)

@@ -33,6 +33,11 @@ class FeedSource:
     remembered: list[Batch] = field(default_factory=list)
     keep: int = 64
 
+    @property
+    def is_stream(self) -> bool:
+        """See Source."""
+        return isinstance(self.feeds, Iterator)
+
     def __len__(self) -> int:
         if not isinstance(self.feeds, Sequence):
             return 0

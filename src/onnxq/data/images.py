@@ -41,6 +41,11 @@ class OneByOne:
         """See Source."""
         return self.samples.some(samples, seed)
 
+    @property
+    def is_stream(self) -> bool:
+        """See Source."""
+        return False
+
     def __len__(self) -> int:
         return len(self.samples)
 

@@ -114,6 +114,22 @@ def rescaled(begun: Ready, statistics: Statistics, recipe: Recipe, execution: Ex
     return Scaled(begun, statistics, scales.on_grid(rest).stored_in(subject.low), tried)
 
 
+def replanned(
+    found: Scaled, plan: Plan, recipe: Recipe, calib: Data | Samples | Statistics | None, execution: Execution
+) -> Scaled:
+    """What `scaled` would have made of the same model with another plan.
+
+    Which tensors are fetched decides what the runtime fuses, and so the last digits of what is measured: where these
+    tensors differ, the samples are measured again, unless they are a stream that has passed.
+    """
+    begun, statistics = replace(found.ready, plan=plan), found.statistics
+    before, now = (wanted(begun.subject, lacking(made, begun.known)).keys() for made in (found.ready.plan, plan))
+    source = begun.sources.calibration
+    if before != now and source is not None and not source.is_stream:
+        statistics = statistics_of(begun, calib, execution)
+    return rescaled(begun, statistics, recipe, execution)
+
+
 def ready(model: Model, order: Order, clock: Clock) -> Ready:
     """Everything before the first measurement; checks all that was asked for.
 

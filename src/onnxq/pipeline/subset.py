@@ -50,6 +50,11 @@ class Subset:
         self._source, self._inputs, self._size = source, inputs, size
         self._found = _Smallest(inputs, size)
 
+    @property
+    def is_stream(self) -> bool:
+        """See Source."""
+        return self._source.is_stream
+
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """See Source."""
         for batch in self._source.batches(start):

@@ -19,7 +19,7 @@ from onnxq.data.own_metric import is_script, own_metric
 from onnxq.errors import BudgetError, RecipeError
 from onnxq.pipeline import Model, Result, Scaled, finished, scaled
 from onnxq.pipeline.order import Order
-from onnxq.pipeline.scaling import rescaled
+from onnxq.pipeline.scaling import replanned
 from onnxq.sensitivity.knapsack import check_solver
 from onnxq.sensitivity.origins import measure_noise
 from onnxq.sensitivity.search import Search
@@ -65,8 +65,8 @@ def quantize_within(
     judge = Judge(budget, _metric(budget.metric))
     deadline = budget.seconds and time.monotonic() + budget.seconds
     clock = Clock(execution.observer)
-    found = scaled(model, Order(calib, recipe, execution, None, evaluation), clock)
-    search = _Budgeting.of(found, recipe, judge, execution, deadline)
+    order = Order(calib, recipe, execution, None, evaluation)
+    search = _Budgeting.of(scaled(model, order, clock), order, judge, deadline)
     result, outcome = search.run(clock)
     if not (outcome.met or budget.best_effort):
         raise BudgetError(_failed(outcome))
@@ -104,18 +104,19 @@ class _Budgeting:
     found: Scaled
     trials: Trials
     plain: Fidelity
+    calib: Data | Samples | Statistics | None
     execution: Execution
 
     @staticmethod
-    def of(found: Scaled, recipe: Recipe, judge: Judge, execution: Execution, deadline: float | None) -> _Budgeting:
-        trials = Trials.of(found, recipe, judge, execution, deadline)
+    def of(found: Scaled, order: Order, judge: Judge, deadline: float | None) -> _Budgeting:
+        trials = Trials.of(found, order.recipe, judge, order.execution, deadline)
         ready = found.ready
         if ready.sources.evaluation is None:
             sources = replace(ready.sources, evaluation=trials.source)
             found = replace(found, ready=replace(ready, sources=sources))
         (plain,) = trials.bench.measure([trials.material.variant(Choice())], trials.source, judge.scoring)
         trials.found[Choice()] = Point(trials.material.share(Choice()), judge.figure(plain), Choice())
-        return _Budgeting(found, trials, plain, execution)
+        return _Budgeting(found, trials, plain, order.calib, order.execution)
 
     def run(self, clock: Clock) -> tuple[Result, Outcome]:
         """The model that was chosen, as it is written, and what the search came to."""
@@ -160,6 +161,5 @@ class _Budgeting:
 
     def _written(self, choice: Choice, clock: Clock) -> Result:
         asked = self.trials.material.asked(choice)
-        ready = replace(self.found.ready, plan=self.trials.material.plan_of(choice))
-        final = rescaled(ready, self.found.statistics, asked, self.execution)
+        final = replanned(self.found, self.trials.material.plan_of(choice), asked, self.calib, self.execution)
         return finished(final, asked, self.execution, clock, self.trials.judge.scoring.own)
