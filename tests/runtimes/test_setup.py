@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+import onnx.parser
 import onnxruntime as ort
 import pytest
 
 from onnxq.core.execution import Execution
 from onnxq.errors import RecipeError
+from onnxq.runtimes.onnxruntime import Session
 from onnxq.runtimes.setup import CPU, Setup
 
 
@@ -71,3 +74,15 @@ class TestOptions:
     def test_a_value_of_another_type(self, name, value, allowed):
         with refused(rf"^The session option '{name}' cannot be '{value}'\. Give {allowed}\.$"):
             Setup.of(Execution(session_options={name: value}))
+
+
+def test_sessions_may_share_one_pool_of_memory_and_compute_the_same():
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 17]> g (float[N] x) => (float[N] y) { z = Exp(x) y = Mul(z, x) }'
+    )
+    feeds = {"x": np.linspace(-1, 1, 1000, dtype=np.float32)}
+    setup = Setup(shares_memory=True)
+    assert setup.session_options().get_session_config_entry("session.use_env_allocators") == "1"
+    shared = [Session(model, setup=setup)(feeds)["y"] for _ in range(2)]
+    alone = Session(model)(feeds)["y"]
+    assert all(np.array_equal(found, alone) for found in shared)

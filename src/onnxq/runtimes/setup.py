@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import onnxruntime as ort
 
@@ -26,6 +27,7 @@ class Setup:
         threads: how many threads compute one inference; 0 for all cores.
         as_written: compute Q/DQ as they are written, instead of fusing them into integer kernels.
         reuses_memory: keep what an inference has freed for the next one: faster, and the peak is never given back.
+        shares_memory: take memory from one pool for all sessions that do, and keep it there: for many small sessions.
     """
 
     providers: tuple[str, ...] = (CPU,)
@@ -33,6 +35,7 @@ class Setup:
     threads: int = 0
     as_written: bool = False
     reuses_memory: bool = False
+    shares_memory: bool = False
 
     @staticmethod
     def of(execution: Execution) -> Setup:
@@ -54,12 +57,23 @@ class Setup:
         options.log_severity_level = _QUIET
         options.intra_op_num_threads = self.threads
         options.enable_mem_pattern = False  # it costs memory, and saves no time here
-        options.enable_cpu_mem_arena = self.reuses_memory
+        options.enable_cpu_mem_arena = self.reuses_memory or self.shares_memory
+        if self.shares_memory:
+            _fill_pool()
+            options.add_session_config_entry("session.use_env_allocators", "1")
         if self.as_written:  # integer kernels round biases to 32 bits, in which those of nearly dead channels overflow
             options.add_session_config_entry("session.disable_quant_qdq", "1")
         for name, value in self.options:
             _set(options, name, value)
         return options
+
+
+@cache
+def _fill_pool() -> None:
+    """Makes the pool that sessions share: once for the process, as ONNX Runtime wants it."""
+    ort.create_and_register_allocator(
+        ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT), None
+    )
 
 
 def _provider(name: str) -> str:

@@ -64,7 +64,7 @@ class Bench:
         setup = Setup.of(execution)
         self._versions = Versions(self._segments)
         self._sessions = Sessions(self._segments, self._versions, setup, machine.memory() // SHARE)
-        self._original = Session(given, setup=replace(setup, threads=setup.threads or 1, reuses_memory=True))
+        self._original = Session(given, setup=replace(setup, threads=setup.threads or 1, shares_memory=True))
 
     def measure(
         self,

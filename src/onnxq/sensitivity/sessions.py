@@ -64,7 +64,7 @@ class Sessions:
             memory: bytes of weights that are kept; what was not used for the longest time is dropped.
         """
         self._segments, self._versions, self._memory = segments, versions, memory
-        self._setup = replace(setup, threads=setup.threads or 1, as_written=True, reuses_memory=True)
+        self._setup = replace(setup, threads=setup.threads or 1, as_written=True, shares_memory=True)
         self._loaded: OrderedDict[tuple[int, Row], _Loaded] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
