@@ -10,10 +10,12 @@ import pytest
 
 ZOO = Path(os.environ.get("ONNXQ_ZOO", "/nonexistent"))
 HAS = {
+    "docs": importlib.util.find_spec("mkdocstrings") is not None,
     "tensorrt": importlib.util.find_spec("tensorrt_rtx") is not None,
     "zoo": (ZOO / "models").is_dir(),
 }
 FIX = {
+    "docs": "pip install 'onnxq[docs]'",
     "tensorrt": "pip install 'onnxq[rtx]'",
     "zoo": "set ONNXQ_ZOO to the folder of the model zoo",
 }
