@@ -2,7 +2,7 @@
 
 - A ``text`` block is what the block before it prints, numbers aside. A line of ``…`` stands for lines left out.
 - A block whose shown output has a line that begins with ``error:`` fails; all others must not.
-- A block that begins with ``# needs tensorflow, tf2onnx`` runs where these packages are; elsewhere its syntax is checked.
+- A block that begins with ``# needs tensorflow, tf2onnx`` runs where they are; elsewhere its syntax is checked.
 
 ``python -m tests.pages docs/commands.md`` makes a page show what its blocks print where it shows something else.
 """
