@@ -5,7 +5,7 @@ cell by cell, and says for each cell which digit is there and how sure it is. Wh
 INT8 model finds what FP32 finds, so `found_again` measures that, and `quantize_within` keeps it above 99 %. Run it from
 the repository with
 
-    pip install 'onnxq[search]'
+    pip install '.[search]'
     python examples/detection_own_metric.py
 
 It writes `detector.int8.onnx` into the current folder.

@@ -4,7 +4,7 @@ The digits model that comes with onnxq is quantized for ONNX Runtime's integer k
 server answers one image per request, and a client sends it 50 images it has not been calibrated on. Run it from the
 repository with
 
-    pip install onnxq
+    pip install .
     python examples/onnxruntime_serving.py
 
 It writes `digits.cpu.onnx` into the current folder, and ends by itself.

@@ -3,7 +3,7 @@
 Both models run in ONNX Runtime on the same images, and Polygraphy compares what comes out, with its own tolerances. On
 a machine with a GPU a third runner, `TrtRunner`, joins the same list. Run it from the repository with
 
-    pip install 'onnxq[polygraphy]'
+    pip install '.[polygraphy]'
     python examples/polygraphy_comparison.py
 """
 

@@ -1,9 +1,9 @@
 """A scikit-learn pipeline in INT8, without PyTorch and without a GPU.
 
 A scaler and a small neural network learn handwritten digits, skl2onnx exports them, and onnxq quantizes its matrix
-products from 200 training images. Run it with
+products from 200 training images. Run it from the repository with
 
-    pip install onnxq scikit-learn skl2onnx
+    pip install . scikit-learn skl2onnx
     python examples/sklearn_pipeline.py
 
 It writes `digits_mlp.int8.onnx` into the current folder.
