@@ -26,7 +26,7 @@ HALVINGS = 6
 NEAR, PARENTS = 2.0, 32
 """Choices that miss by so many dB at the most are looked around, the cheapest so many of them."""
 
-ROUNDS = 3
+ROUNDS = 2
 """So often calibrators are changed and groups exchanged, at the most."""
 
 AT_ONCE, FAILS = 16, 1
