@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from onnxq import files, onnx_io
 from onnxq.catalog.calibrators import CALIBRATORS
@@ -26,13 +25,10 @@ from onnxq.reports.text import summary
 from onnxq.sensitivity import quantize_within
 
 NAMES = ", ".join(calibrator.name for calibrator in CALIBRATORS)
-EXAMPLE = "example: onnxq quantize model.onnx model.int8.onnx --calib inputs.npz --eval heldout.npz"
 
 
-def add_command(commands: Any) -> None:
-    """Adds the command and its options."""
-    text = "quantize a model"
-    command = commands.add_parser("quantize", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     shared.add_model(command)
     command.add_argument("output", metavar="OUT", type=Path, help="where the quantized model goes")
     data = command.add_argument_group("data")
@@ -67,7 +63,6 @@ def add_command(commands: Any) -> None:
     add_budget(command)
     shared.add_execution(command)
     shared.add_talk(command, "the report", "name every node that stays in float, and the slowest tensors")
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from onnxq import files
 from onnxq.catalog.metrics import METRICS
@@ -24,13 +23,10 @@ from onnxq.sensitivity.inquiry import MODES, SHOWN, SIZES
 
 KINDS = (".json", ".csv", ".svg", ".png")
 NAMES = ", ".join(metric.name for metric in METRICS)
-EXAMPLE = "example: onnxq sensitivity model.onnx --calib inputs.npz --eval heldout.npz --out ranking.svg ranking.csv"
 
 
-def add_command(commands: Any) -> None:
-    """Adds the command and its options."""
-    text = "rank the groups of nodes that are quantized by what that costs"
-    command = commands.add_parser("sensitivity", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     shared.add_model(command)
     data = command.add_argument_group("data")
     shared.add_samples(data, required=True)
@@ -47,7 +43,6 @@ def add_command(commands: Any) -> None:
     shared.add_execution(command)
     _add_outputs(command)
     shared.add_talk(command, "the ranking", "show all groups, and rankings on the way")
-    command.set_defaults(run=run)
 
 
 def _add_inquiry(command: argparse.ArgumentParser) -> None:
