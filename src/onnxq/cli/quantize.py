@@ -1,4 +1,7 @@
-"""`onnxq quantize`: an FP32 model in, a Q/DQ model out."""
+"""`onnxq quantize`: an FP32 model in, a Q/DQ model out.
+
+What only --check or a budget need is imported there: it would be a tenth of the time of a small model.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 from onnxq import files, onnx_io
 from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.cli import options as shared
-from onnxq.cli.budget import add_budget, budget_of, write_front
+from onnxq.cli.budget import add_budget, budget_of, budget_table, write_front
 from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.progress import Bar
 from onnxq.core.budget import Budget, Outcome
@@ -17,12 +20,8 @@ from onnxq.core.samples import Samples
 from onnxq.core.statistics import Statistics
 from onnxq.errors import RecipeError
 from onnxq.pipeline import Result, load_statistics, quantize, save_recipe
-from onnxq.pipeline.building import check_is_possible, check_kernels
-from onnxq.reports.front import outcome_table
 from onnxq.reports.json import report_json
-from onnxq.reports.layers import verdict
 from onnxq.reports.text import summary
-from onnxq.sensitivity import quantize_within
 
 NAMES = ", ".join(calibrator.name for calibrator in CALIBRATORS)
 
@@ -74,9 +73,7 @@ def run(options: argparse.Namespace) -> None:
     budget = budget_of(options)
     with Bar(options.quiet or options.json, options.verbose) as bar:
         result, outcome = _quantized(options, budget, bar)
-        if options.check:
-            bar.begin("check")
-            kernels = check_kernels(result.model, result.plan, shared.samples(options, options.calib))
+        kernels = _checked(result, options, bar) if options.check else None
         bar.begin("write")
         onnx_io.save(result.model, options.output)
         if options.save_recipe:
@@ -89,9 +86,9 @@ def run(options: argparse.Namespace) -> None:
         out = console(WIDE if options.verbose else NARROW)
         out.print(summary(result.report, options.verbose))
         if outcome:
-            out.print(outcome_table(outcome, options.verbose))
-        if options.check:
-            out.print(f"Checked with TensorRT for RTX: {verdict(kernels)}", soft_wrap=True)
+            out.print(budget_table(outcome, options.verbose))
+        if kernels:
+            out.print(f"Checked with TensorRT for RTX: {kernels}", soft_wrap=True)
 
 
 def _quantized(options: argparse.Namespace, budget: Budget | None, bar: Bar) -> tuple[Result, Outcome | None]:
@@ -99,13 +96,30 @@ def _quantized(options: argparse.Namespace, budget: Budget | None, bar: Bar) -> 
     recipe = shared.recipe(options, bar)
     _check_percentile(options, recipe)
     if options.check:
+        from onnxq.pipeline.building import check_is_possible  # noqa: PLC0415
+
         check_is_possible(recipe)
     calib, evaluation = _calibration(options), shared.samples(options, options.eval)
     execution = shared.execution(options, bar)
     if budget is not None:
+        from onnxq.sensitivity import quantize_within  # noqa: PLC0415
+
         return quantize_within(budget, options.model, calib, recipe, evaluation=evaluation, execution=execution)
     plan = shared.plan_text(options)
     return quantize(options.model, calib, recipe, plan=plan, evaluation=evaluation, execution=execution), None
+
+
+def _checked(result: Result, options: argparse.Namespace, bar: Bar) -> str:
+    """What TensorRT for RTX makes of the model.
+
+    Raises:
+        VerifyError: not what was planned.
+    """
+    from onnxq.pipeline.building import check_kernels  # noqa: PLC0415
+    from onnxq.reports.layers import verdict  # noqa: PLC0415
+
+    bar.begin("check")
+    return verdict(check_kernels(result.model, result.plan, shared.samples(options, options.calib)))
 
 
 def _calibration(options: argparse.Namespace) -> Samples | Statistics | None:
