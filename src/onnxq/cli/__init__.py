@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from onnxq.cli.interruption import INTERRUPTED, NOTHING
 from onnxq.errors import OnnxqError
-
-INTERRUPTED = 130
-"""The exit code of a shell command that Ctrl-C ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OnnxqError as error:
         return _fail(f"error: {error}", debug, error.exit_code)
     except KeyboardInterrupt as stop:
-        return _fail(f"interrupted; {stop.args[0] if stop.args else 'nothing was written'}", debug, INTERRUPTED)
+        return _fail(f"interrupted; {stop.args[0]}" if stop.args else NOTHING, debug, INTERRUPTED)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         return _fail(f"error: this is a bug in onnxq, please report it: {text}", debug, 1)

@@ -8,6 +8,7 @@ from typing import Any
 
 from onnxq import __version__
 from onnxq.cli.commands import GROUPS, Command
+from onnxq.cli.interruption import ends_at_once
 
 DESCRIPTION = "INT8 quantization of ONNX models for TensorRT."
 MORE = "`onnxq COMMAND --help` explains a command and its options."
@@ -30,7 +31,8 @@ class CommandParser(argparse.ArgumentParser):
         """Imports the command, and adds its options."""
         if not self._is_filled:
             self._is_filled = True
-            module = import_module(f"onnxq.cli.{self._command.name}")
+            with ends_at_once():
+                module = import_module(f"onnxq.cli.{self._command.name}")
             self.add_argument("--debug", action="store_true", help="show the traceback of an error")
             module.add_options(self)
             self.set_defaults(run=module.run)
