@@ -9,6 +9,7 @@ from pathlib import Path
 from onnxq import files
 from onnxq.core.statistics import Statistics
 from onnxq.pipeline import load_statistics, save_statistics
+from onnxq.reports.number import counted
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -25,4 +26,4 @@ def run(options: argparse.Namespace) -> None:
     merged = reduce(Statistics.merge, [load_statistics(path) for path in options.statistics])
     save_statistics(merged, options.output)
     if not options.quiet:
-        print(f"{merged.samples} samples, {len(merged.tensors)} tensors: {options.output}")
+        print(f"{counted(merged.samples, 'sample')}, {counted(len(merged.tensors), 'tensor')}: {options.output}")

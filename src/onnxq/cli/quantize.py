@@ -9,21 +9,16 @@ import argparse
 from pathlib import Path
 
 from onnxq import files, onnx_io
-from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.cli import options as shared
 from onnxq.cli.budget import add_budget, budget_of, budget_table, write_front
 from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.progress import Bar
+from onnxq.cli.quantization import FILES, add_calibrators, add_data, calibration, check_percentile
 from onnxq.core.budget import Budget, Outcome
-from onnxq.core.recipe import Recipe
-from onnxq.core.samples import Samples
-from onnxq.core.statistics import Statistics
 from onnxq.errors import RecipeError
-from onnxq.pipeline import Result, load_statistics, quantize, save_recipe
+from onnxq.pipeline import Result, quantize, save_recipe
 from onnxq.reports.json import report_json
 from onnxq.reports.text import summary
-
-NAMES = ", ".join(calibrator.name for calibrator in CALIBRATORS)
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -31,21 +26,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
     shared.add_model(command)
     command.add_argument("output", metavar="OUT", type=Path, help="where the quantized model goes")
     data = command.add_argument_group("data")
-    shared.add_samples(data, required=False)
-    data.add_argument("--stats", metavar="NPZ", help="statistics from `onnxq calibrate`, in place of --calib")
-    data.add_argument(
-        "--tensorrt-cache",
-        metavar="FILE",
-        help="a calibration cache of TensorRT 7 to 10: its scales are used, and what it lacks is calibrated",
-    )
-    data.add_argument("--eval", metavar="DATA", help="other inputs to measure fidelity on, perhaps with labels")
-    data.add_argument("--labels", metavar="NAME", help="the array of --eval that holds class numbers")
+    add_data(data)
     data.add_argument("--seed", type=int, metavar="N", help="chooses samples if --eval is missing")
     how = command.add_argument_group("quantization")
-    how.add_argument("--calibrator", metavar="NAME", help=f"{NAMES}; default: {Recipe.calibrator}")
-    how.add_argument("--weight-calibrator", metavar="NAME", help=f"default: {Recipe.weight_calibrator}")
-    how.add_argument("--percentile", type=float, metavar="P", help=f"for that calibrator; default: {Recipe.percentile}")
-    shared.add_plan(how)
+    add_calibrators(how)
     shared.add_rest(how)
     how.add_argument(
         "--io-types",
@@ -66,7 +50,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Quantizes and writes a model."""
-    for given in shared.inputs_of(options, ("model", "calib", "stats", "tensorrt_cache", "eval", "plan", "recipe")):
+    for given in shared.inputs_of(options, FILES):
         for output in filter(None, (options.output, options.save_recipe, options.front)):
             files.check_output(given, output)
     _check_save(options)
@@ -94,12 +78,12 @@ def run(options: argparse.Namespace) -> None:
 def _quantized(options: argparse.Namespace, budget: Budget | None, bar: Bar) -> tuple[Result, Outcome | None]:
     """The model, and what a search for a budget came to."""
     recipe = shared.recipe(options, bar)
-    _check_percentile(options, recipe)
+    check_percentile(options, recipe)
     if options.check:
         from onnxq.pipeline.building import check_is_possible  # noqa: PLC0415
 
         check_is_possible(recipe)
-    calib, evaluation = _calibration(options), shared.samples(options, options.eval)
+    calib, evaluation = calibration(options), shared.samples(options, options.eval)
     execution = shared.execution(options, bar)
     if budget is not None:
         from onnxq.sensitivity import quantize_within  # noqa: PLC0415
@@ -120,23 +104,6 @@ def _checked(result: Result, options: argparse.Namespace, bar: Bar) -> str:
 
     bar.begin("check")
     return verdict(check_kernels(result.model, result.plan, shared.samples(options, options.calib)))
-
-
-def _calibration(options: argparse.Namespace) -> Samples | Statistics | None:
-    """The samples, or what was measured on them."""
-    if options.stats is None:
-        return shared.samples(options, options.calib, options.num_samples)
-    if options.calib is not None or options.num_samples is not None:
-        raise RecipeError(
-            "--stats takes the place of --calib and --num-samples. Give one of them; --eval has the data to compare on."
-        )
-    return load_statistics(options.stats)
-
-
-def _check_percentile(options: argparse.Namespace, recipe: Recipe) -> None:
-    used = {rule.calibrator for rule in recipe.rules} | {rule.weight_calibrator for rule in recipe.rules}
-    if options.percentile is not None and "percentile" not in {recipe.calibrator, recipe.weight_calibrator, *used}:
-        raise RecipeError("--percentile does nothing without --calibrator percentile. Give both.")
 
 
 def _check_save(options: argparse.Namespace) -> None:
