@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # TensorRT for RTX compiles models without a GPU; its packages exist for x86-64 Linux (and Windows) only.
 EXTRAS := dev$(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' '-')),$(shell echo ,rtx))
 
-.PHONY: demo test clean
+.PHONY: demo test dist clean
 
 demo: $(VENV)/demo
 	$(BIN)/onnxq quantize models/digits_resnet.onnx models/digits_resnet.int8.onnx \
@@ -19,8 +19,13 @@ test: $(VENV)/test
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto --dist loadfile
 
+# A wheel and a source distribution, ready to be uploaded.
+dist: $(VENV)/test
+	rm -rf dist
+	$(BIN)/python -m build
+
 clean:
-	rm -rf $(VENV) models/*.int8.onnx
+	rm -rf $(VENV) dist models/*.int8.onnx
 
 $(VENV)/bin/python:
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 10), 'onnxq needs Python 3.10 or newer'"
