@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import subprocess
@@ -76,6 +77,17 @@ def test_quantize_imports_no_other_command_and_no_search():
     assert "onnxq.cli.quantize" in modules
     assert modules.isdisjoint(f"onnxq.cli.{name}" for name in COMMANDS.keys() - {"quantize"})
     assert modules.isdisjoint(("onnxq.sensitivity", "onnxq.runtimes.tensorrt", "onnxq.reports.chart"))
+
+
+@pytest.mark.parametrize("change", [gc.enable, gc.disable], ids=["on", "off"])
+def test_garbage_is_collected_afterwards_if_it_was_before(change):
+    change()
+    before = gc.isenabled()
+    try:
+        Parser().commands["quantize"].fill()
+        assert gc.isenabled() is before
+    finally:
+        gc.enable()
 
 
 def test_doctor_depends_on_no_package_that_may_be_broken():

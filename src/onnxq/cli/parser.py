@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -31,7 +34,7 @@ class CommandParser(argparse.ArgumentParser):
         """Imports the command, and adds its options."""
         if not self._is_filled:
             self._is_filled = True
-            with ends_at_once():
+            with ends_at_once(), _keeping_all():
                 module = import_module(f"onnxq.cli.{self._command.name}")
             self.add_argument("--debug", action="store_true", help="show the traceback of an error")
             module.add_options(self)
@@ -41,6 +44,18 @@ class CommandParser(argparse.ArgumentParser):
         """See ArgumentParser."""
         self.fill()
         return super().parse_known_args(args, namespace)
+
+
+@contextmanager
+def _keeping_all() -> Iterator[None]:
+    """Imports make no garbage: to look for it takes a tenth of their time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Parser(argparse.ArgumentParser):
