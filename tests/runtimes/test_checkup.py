@@ -16,6 +16,7 @@ from onnxq.core.checkup import Engine, Package
 from onnxq.runtimes import checkup
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+DEVELOPERS = {"dev", "docs"}
 FAKE = Package("fakery", "1.0", extra="fake")
 
 
@@ -33,7 +34,7 @@ def fake(tmp_path, monkeypatch):
 
 def test_every_package_that_is_needed_and_every_extra_is_listed():
     listed = {package.name: package for package in checkup._listed()}
-    extras = {name: rows for name, rows in PROJECT["optional-dependencies"].items() if name != "dev"}
+    extras = {name: rows for name, rows in PROJECT["optional-dependencies"].items() if name not in DEVELOPERS}
     named = {row: extra for extra, rows in (("", PROJECT["dependencies"]), *extras.items()) for row in rows}
     assert {f"{package.name}>={package.lowest}": package.extra for package in listed.values()} == named
     assert {package.extra for package in listed.values()} - {""} == checkup.PURPOSES.keys()

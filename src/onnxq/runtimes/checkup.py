@@ -50,7 +50,7 @@ PURPOSES = {
     "search": "--max-drop, --min-sqnr",
     "tensorrt": "engines for TensorRT, on a GPU",
 }
-"""What an extra is for."""
+"""What an extra is for; others are for those who work on onnxq."""
 
 _HERE = "import sys; sys.path[:] = sys.argv[2:]; "
 _IMPORT = _HERE + "m = __import__(sys.argv[1]); print(getattr(m, '__version__', 'unknown'))"
@@ -92,7 +92,7 @@ def checkup() -> Checkup:
 def _listed() -> Iterator[Package]:
     """What onnxq's metadata say that it needs, then its extras."""
     rows = [re.match(r"([\w.-]+)(?:\[.*?\])?[ (]*>=([\d.]+)(?:.*extra *== *['\"](\w+))?", text) for text in _required()]
-    found = [row for row in rows if row and row[3] != "dev"]
+    found = [row for row in rows if row and (row[3] is None or row[3] in PURPOSES)]
     for row in sorted(found, key=lambda row: (row[3] or "", row[1].lower())):
         name, extra = row[1].lower(), row[3] or ""
         yield Package(name, row[2], TESTED.get(name, ""), extra, PURPOSES.get(extra, ""))
