@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
 
 from onnxq import __version__
-from onnxq.cli import build, calibrate, compare, inspect, lint, merge, plan, quantize, recipe, sensitivity
+from onnxq.cli import build, calibrate, compare, inspect, lint, merge, plan, quantize, recipe, report, sensitivity
 from onnxq.errors import OnnxqError
 
-COMMANDS = (quantize, plan, recipe, calibrate, merge, sensitivity, lint, compare, inspect, build)
+COMMANDS = (quantize, plan, recipe, calibrate, merge, sensitivity, lint, compare, report, inspect, build)
 
 INTERRUPTED = 130
 """The exit code of a shell command that Ctrl-C ended."""
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 if it worked, or the code that the command returns; 2 for a mistake of the user, 1 for any other failure.
     """
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser().parse_args(given, argparse.Namespace(command_line=shlex.join(["onnxq", *given])))
     try:
         return int(options.run(options) or 0)
     except OnnxqError as error:

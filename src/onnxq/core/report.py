@@ -124,10 +124,9 @@ class Report:
             for op, nodes in _by_op(view.nodes).items()
             if any(node.name in readers for node in nodes)
         }
-        left = [node for node in view.nodes if node.name in plan.first_refusals and node.name not in readers]
         return Report(
             quantized=quantized,
-            refused=_grouped((node.op, plan.first_refusals[node.name].kind, node.name) for node in left),
+            refused=refused_of(view, plan),
             residuals=plan.residuals,
             calibrators=dict(Counter(dict(_calibrated(plan)).values())),
             **rest,
@@ -142,6 +141,13 @@ class Report:
 
 
 Grouped = Mapping[tuple[str, str], tuple[str, ...]]
+
+
+def refused_of(view: GraphView, plan: Plan) -> Grouped:
+    """(operator, sentence) -> nodes that were considered and compute in float, the commonest first."""
+    readers = {decision.site.node for decision in plan.quantized if decision.computes_integers}
+    left = [node for node in view.nodes if node.name in plan.first_refusals and node.name not in readers]
+    return _grouped((node.op, plan.first_refusals[node.name].kind, node.name) for node in left)
 
 
 def _grouped(rows: Iterable[tuple[str, str, str]]) -> Grouped:

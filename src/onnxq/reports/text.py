@@ -126,7 +126,7 @@ def _quantized(report: Report) -> RenderableType:
     sources = [f"{count} scales of the {known}"] if count else []
     if report.calibration_samples or not sources:
         sources.append(f"{report.calibration_samples} calibration samples")
-    figures = ", ".join(f"{name} {_decibels(decibels)}" for name, decibels in report.tried.items())
+    figures = ", ".join(f"{name} {decibels(close)}" for name, close in report.tried.items())
     tried = f", the closest to FP32 on some of them: {figures}" if figures else ""
     ruled = "".join(f"; {name} for {count}" for name, count in report.calibrators.items())
     single = f"{ruled} tensor{'' if sum(report.calibrators.values()) == 1 else 's'}, by rule" if ruled else ""
@@ -181,7 +181,7 @@ def _fidelity(fidelity: Fidelity | None, data: str, low: str) -> RenderableType:
     columns = ("top-1 FP32", f"top-1 {low}", "same class") if labelled else ()
     table = _table("output", "SQNR", "cosine", *columns)
     for output, figures in fidelity.figures.items():
-        row = [output, _decibels(figures["sqnr"]), f"{figures['cosine']:.5f}"]
+        row = [output, decibels(figures["sqnr"]), f"{figures['cosine']:.5f}"]
         if "top1" in figures:
             before = fidelity.baselines[output]["top1"]
             row += [f"{before:.2f} %", f"{figures['top1']:.2f} %", f"{figures['agreement']:.2f} %"]
@@ -191,17 +191,19 @@ def _fidelity(fidelity: Fidelity | None, data: str, low: str) -> RenderableType:
     return _headed(f"Fidelity to FP32, on {where}", table)
 
 
-def _decibels(value: float) -> str:
+def decibels(value: float) -> str:
+    """An SQNR."""
     return f"{value:.1f} dB" if math.isfinite(value) else ("exact" if value > 0 else "no signal")
 
 
 def _size_and_time(report: Report) -> str:
     before, after = report.sizes
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
-    return f"{_bytes(before)} to {_bytes(after)} ({after / before:.0%}); {times}"
+    return f"{size(before)} to {size(after)} ({after / before:.0%}); {times}"
 
 
-def _bytes(count: float) -> str:
+def size(count: float) -> str:
+    """Bytes in a unit that fits."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
