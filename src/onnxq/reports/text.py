@@ -60,7 +60,7 @@ def plan_table(plan: Plan, matches: Sequence[Match] = ()) -> RenderableType:
     lines = [Text(f"One scale for {', '.join(group)}") for group in plan.ties]
     lines += [Text(f"FP32 on request: {name}") for name in plan.fp32]
     rules = [_matches(matches)] if matches else []
-    return Group(table, *lines, *rules, Text(_counts(plan), style="bold"))
+    return Group(table, *lines, *rules, Text(plan.counts, style="bold"))
 
 
 def _matches(matches: Sequence[Match]) -> RenderableType:
@@ -84,14 +84,6 @@ def statistics_table(statistics: Statistics, verbose: bool) -> RenderableType:
         channels = str(found.channels.shape[1] or "")
         table.add_row(name, f"{found.low:.5g}", f"{found.high:.5g}", f"{found.count:,}", channels)
     return Group(table, Text(line))
-
-
-def _counts(plan: Plan) -> str:
-    nodes = {decision.site.node for decision in plan.quantized}
-    return (
-        f"{len(nodes)} nodes quantized: {len(plan.activations)} activations, {len(plan.weights)} weights, "
-        f"{len(plan.residuals)} residual shortcuts; {len(plan.ties)} groups share a scale."
-    )
 
 
 def _table(*columns: str) -> Table:

@@ -12,7 +12,7 @@ from onnxq.core.dossier import Dossier
 from onnxq.core.graph import Node
 from onnxq.core.report import refused_of
 from onnxq.errors import RecipeError
-from onnxq.reports.html.verdict import error_share, verdict
+from onnxq.reports.html.verdict import cards, error_share
 from onnxq.reports.text import decibels
 
 DRAWN = 300
@@ -55,29 +55,28 @@ def report_html(dossier: Dossier) -> bytes:
 
 def _told(dossier: Dossier) -> Mapping[str, Any]:
     """What the template is given."""
-    from markupsafe import Markup  # noqa: PLC0415
-
     from onnxq.reports.html import picture, plots  # noqa: PLC0415
 
     numbers = {node.name: number for number, node in enumerate(dossier.view.nodes)}
     graph, graph_says = picture.graph_svg(dossier, numbers)
     shown, heavy = _most(dossier.histograms, lambda h: h.clipped), _most(dossier.weights, lambda w: w.spread)
+    marked = Comparison(0, {}, dossier.layers).marked
     kinds = dict.fromkeys(dossier.kind(node) for node in dossier.view.nodes)
     return {
         "dossier": dossier,
-        "cards": verdict(dossier),
+        "cards": cards(dossier),
         "fidelity": dossier.report.fidelity if dossier.report else None,
         "rows": tuple(_rows(dossier)),
         "refused": refused_of(dossier.view, dossier.plan),
         "kinds": {kind: picture.css_class(kind) for kind in kinds},
-        "graph": Markup(graph),
+        "graph": graph,
         "graph_says": graph_says,
-        "errors": Markup(plots.errors(dossier.layers, "e")) if dossier.layers else "",
-        "marked": Comparison(0, {}, dossier.layers).marked,
-        "histograms": [(one, Markup(plots.histogram(one, f"h{n}"))) for n, one in enumerate(shown)],
-        "weights": [(one, Markup(plots.channels(one, f"w{n}"))) for n, one in enumerate(heavy)],
-        "sensitivity": Markup(plots.sensitivity(dossier.standings, "s")) if dossier.standings else "",
-        "front": Markup(plots.front(dossier.outcome, "f")) if dossier.outcome and dossier.outcome.front else "",
+        "errors": plots.errors(dossier.layers, "e") if dossier.layers else "",
+        "marked": [(one, numbers[dossier.view.producers[one.tensor].name]) for one in marked],
+        "histograms": [(one, plots.histogram(one, f"h{n}")) for n, one in enumerate(shown)],
+        "weights": [(one, plots.channels(one, f"w{n}")) for n, one in enumerate(heavy)],
+        "sensitivity": plots.sensitivity(dossier.standings, "s") if dossier.standings else "",
+        "front": plots.front(dossier.outcome, "f") if dossier.outcome and dossier.outcome.front else "",
         "ways": tuple(plots.WAYS),
         "error_share": error_share,
         "decibels": decibels,

@@ -32,7 +32,7 @@ class Card:
     tone: str = ""
 
 
-def verdict(dossier: Dossier) -> tuple[Card, ...]:
+def cards(dossier: Dossier) -> tuple[Card, ...]:
     """How close the model is to FP32, how much of it is in INT8, how large it is, and what stays in float."""
     return tuple(_cards(dossier))
 
@@ -41,6 +41,13 @@ def error_share(sqnr: float) -> str:
     """What an SQNR means: the power of the error as a share of that of the signal."""
     share = 100 * 10 ** (-sqnr / 10)
     return f"{share:.3g} %" if math.isfinite(share) else "all"
+
+
+def percent(share: float) -> str:
+    """A share that only says all or nothing if it is so."""
+    if 0.0 < share < 0.001:
+        return "below 0.1 %"
+    return "above 99.9 %" if 0.999 < share < 1.0 else f"{share:.1%}".replace("%", " %")
 
 
 def _cards(dossier: Dossier) -> Iterator[Card]:
@@ -54,7 +61,7 @@ def _cards(dossier: Dossier) -> Iterator[Card]:
     yield _integers(dossier)
     if report:
         before, after = report.sizes
-        yield Card("Size", size(after), f"FP32 has {size(before)}: {after / before:.0%} of it.")
+        yield Card("Size", size(after), f"FP32 has {size(before)}: {100 * after / before:.0f} % of it.")
     yield _floats(dossier)
 
 
@@ -86,7 +93,7 @@ def _integers(dossier: Dossier) -> Card:
     remark = f"{ops} read integers." if ops else "Nothing is quantized."
     if dossier.share is None:
         return Card("In INT8", f"{len(nodes)} nodes", f"{remark} Shares need fixed shapes.")
-    return Card("Compute in INT8", f"{dossier.share:.1%}", remark)
+    return Card("Compute in INT8", percent(dossier.share), remark)
 
 
 def _floats(dossier: Dossier) -> Card:
@@ -95,5 +102,6 @@ def _floats(dossier: Dossier) -> Card:
     kinds = Counter(dossier.kind(node) for node in dossier.floats)
     types = " and ".join(f"{count} in {kind}" for kind, count in kinds.most_common())
     part = sum(dossier.macs[node.name] for node in heavy) / total if total else 0.0
-    what = f"{len(heavy)} of them multiply, {part:.1%} of the compute." if heavy else "None of them multiplies."
+    multiply = "1 of them multiplies" if len(heavy) == 1 else f"{len(heavy)} of them multiply"
+    what = f"{multiply}, {percent(part)} of the compute." if heavy else "None of them multiplies."
     return Card("In float", f"{len(dossier.floats)} nodes", f"{types}. {what}" if types else "Nothing.")
