@@ -33,11 +33,10 @@ def fake(tmp_path, monkeypatch):
 
 
 def test_every_package_that_is_needed_and_every_extra_is_listed():
-    listed = {package.name: package for package in checkup._listed()}
+    listed = {(f"{package.name}>={package.lowest}", package.extra) for package in checkup._listed()}
     extras = {name: rows for name, rows in PROJECT["optional-dependencies"].items() if name not in DEVELOPERS}
-    named = {row: extra for extra, rows in (("", PROJECT["dependencies"]), *extras.items()) for row in rows}
-    assert {f"{package.name}>={package.lowest}": package.extra for package in listed.values()} == named
-    assert {package.extra for package in listed.values()} - {""} == checkup.PURPOSES.keys()
+    assert listed == {(row, extra) for extra, rows in (("", PROJECT["dependencies"]), *extras.items()) for row in rows}
+    assert extras.keys() == checkup.PURPOSES.keys()
 
 
 def test_no_version_is_said_to_be_tested_that_is_said_to_be_too_old():

@@ -198,13 +198,10 @@ class Plan:
 
     def skipping(self, nodes: Iterable[str], reason: str) -> Plan:
         """The same plan with another reason for what is skipped of `nodes`."""
-        names = frozenset(nodes)
-        return replace(
-            self,
-            decisions=tuple(
-                replace(d, reason=reason) if d.reason == SKIPPED and d.site.node in names else d for d in self.decisions
-            ),
-        )
+        named = frozenset(nodes)
+        skipped = {d.site for d in self.decisions if d.reason == SKIPPED and d.site.node in named}
+        found = (replace(d, reason=reason) if d.site in skipped else d for d in self.decisions)
+        return replace(self, decisions=tuple(found))
 
     def calibrated(self, calibrator: str | None) -> Plan:
         """The plan with one calibrator for all activations."""
