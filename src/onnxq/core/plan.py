@@ -12,12 +12,16 @@ from typing import Any
 from onnxq.core.graph import GraphView, Site
 from onnxq.core.names import without_names
 from onnxq.core.spec import PerTensor, Spec
+from onnxq.core.table import Table
 from onnxq.errors import PlanError, near_misses
 
 VERSION = 1
 
 READ_BACK = "it reads back what the kernel in front of it writes as integers"
 """The reason for a pair whose reader computes in float."""
+
+SKIPPED = "skipped on request"
+"""The reason for what a rule skips."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Decision:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """Every decision about a graph, in node order.
 
@@ -99,6 +103,23 @@ class Plan:
                     f"The residual join '{name}' may have one quantized operand, the shortcut, but the plan quantizes "
                     f"{both}. Set the spec of the other to null."
                 )
+
+    def __repr__(self) -> str:
+        return f"Plan({self.target}: {self.counts})"
+
+    def _repr_html_(self) -> str:
+        kinds = Counter((d.op, str(d.spec) if d.spec else "float", d.kind) for d in self.decisions)
+        rows = tuple((count, *kind) for kind, count in kinds.most_common())
+        return Table(f"Plan for {self.target}: {self.counts}", ("edges", "operator", "stored as", "why"), rows).html
+
+    @property
+    def counts(self) -> str:
+        """How much is quantized, in words."""
+        nodes = {decision.site.node for decision in self.quantized}
+        return (
+            f"{len(nodes)} nodes quantized: {len(self.activations)} activations, {len(self.weights)} weights, "
+            f"{len(self.residuals)} residual shortcuts; {len(self.ties)} groups share a scale."
+        )
 
     def _check_specs(self) -> None:
         """One activation is stored in one way."""
@@ -162,7 +183,7 @@ class Plan:
         """Quantized weights, by the edge on which they are read."""
         return tuple((d.site, d.spec) for d in self.quantized if d.spec and d.spec.role == "weight")
 
-    def without(self, nodes: Iterable[str], reason: str = "skipped on request") -> Plan:
+    def without(self, nodes: Iterable[str], reason: str = SKIPPED) -> Plan:
         """The plan with every edge into `nodes` left in float."""
         names = frozenset(nodes)
         return replace(
@@ -174,6 +195,13 @@ class Plan:
                 for d in self.decisions
             ),
         )
+
+    def skipping(self, nodes: Iterable[str], reason: str) -> Plan:
+        """The same plan with another reason for what is skipped of `nodes`."""
+        named = frozenset(nodes)
+        skipped = {d.site for d in self.decisions if d.reason == SKIPPED and d.site.node in named}
+        found = (replace(d, reason=reason) if d.site in skipped else d for d in self.decisions)
+        return replace(self, decisions=tuple(found))
 
     def calibrated(self, calibrator: str | None) -> Plan:
         """The plan with one calibrator for all activations."""
