@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # TensorRT for RTX compiles models without a GPU; its packages exist for x86-64 Linux (and Windows) only.
 EXTRAS := dev,docs$(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' '-')),$(shell echo ,rtx))
 
-.PHONY: demo test docs clean
+.PHONY: demo test docs dist clean
 
 demo: $(VENV)/demo
 	$(BIN)/onnxq quantize models/digits_resnet.onnx models/digits_resnet.int8.onnx \
@@ -22,8 +22,13 @@ test: $(VENV)/test
 docs: $(VENV)/docs
 	$(BIN)/mkdocs build --strict
 
+# A wheel and a source distribution, ready to be uploaded.
+dist: $(VENV)/test
+	rm -rf dist
+	$(BIN)/python -m build
+
 clean:
-	rm -rf $(VENV) build/docs models/*.int8.onnx
+	rm -rf $(VENV) build/docs dist models/*.int8.onnx
 
 $(VENV)/bin/python:
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 10), 'onnxq needs Python 3.10 or newer'"

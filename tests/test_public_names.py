@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,9 +57,25 @@ def test_every_public_method_is_documented():
                 assert inspect.getdoc(member), f"{cls.__name__}.{name}"
 
 
-def test_no_public_name_is_left_out_of_all():
-    public = {n for n, v in vars(onnxq).items() if not n.startswith("_") and not inspect.ismodule(v)}
-    assert public == set(onnxq.__all__)
+def stub() -> ast.Module:
+    return ast.parse(Path(onnxq.__file__).with_suffix(".pyi").read_text())
+
+
+def test_no_name_that_the_stub_imports_is_left_out_of_all():
+    imported = {alias.name for node in stub().body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    (listed,) = (node.value for node in stub().body if isinstance(node, ast.Assign))
+    assert imported == set(ast.literal_eval(listed)) == set(onnxq.__all__)
+
+
+def test_a_name_is_imported_when_it_is_used():
+    code = "import sys, onnxq; before = 'numpy' in sys.modules; onnxq.Plan; print(before, 'onnxruntime' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"
+
+
+def test_a_name_that_is_none():
+    with pytest.raises(AttributeError, match="No onnxq attribute quantise"):
+        getattr(onnxq, "quant" + "ise")
 
 
 def test_every_error_can_be_caught_by_its_public_name():

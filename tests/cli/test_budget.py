@@ -17,6 +17,14 @@ def test_the_report_says_what_was_kept_and_at_what_price(desk, eval_):
     assert "Budget kept: sqnr at least 45 (45.00). sqnr is 45." in said
     assert "groups left in float for the budget" in said
     assert "compute in INT8" in said
+    assert "left in float, to keep the budget" in said
+    assert "skipped on request" not in said
+
+
+def test_what_is_skipped_on_request_is_told_apart_from_what_the_budget_left(desk, eval_):
+    said = desk.run("quantize", "model.onnx", "out.onnx", *eval_, "--min-sqnr", "45", "--skip", "/head/Gemm").out
+    assert "left in float, to keep the budget" in said
+    assert "skipped on request" in said
 
 
 def test_the_saved_recipe_makes_the_same_bytes(desk, eval_):

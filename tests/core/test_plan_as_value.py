@@ -217,3 +217,9 @@ def test_a_node_or_a_calibrator_that_is_none_is_refused(text, message):
 def test_what_is_left_in_float_after_all_has_no_calibrator():
     plan = calibrated("max", "max").without(["conv", "join"])
     assert {decision.calibrator for decision in plan.decisions} == {None}
+
+
+def test_the_reason_of_what_is_skipped_can_be_told_better():
+    plan = PLAN.without(["conv", "join"]).skipping(["conv", "soft"], "it pays not")
+    reasons = {d.site.node: d.reason for d in plan.decisions}
+    assert reasons == {"conv": "it pays not", "join": "skipped on request", "soft": SOFT.reason}

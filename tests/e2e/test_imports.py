@@ -13,9 +13,9 @@ import tomllib
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-OPTIONAL = ("PIL", "matplotlib", "tensorrt", "tensorrt_rtx")
+OPTIONAL = ("PIL", "matplotlib", "scipy", "tensorrt", "tensorrt_rtx")
 EXTRAS = (*OPTIONAL, "tensorrt_libs", "tensorrt_bindings", "polygraphy", "onnx_graphsurgeon")
-FRAMEWORKS = ("torch", "tensorflow", "jax", "onnxscript", "sklearn", "scipy", "hypothesis", "pytest")
+FRAMEWORKS = ("torch", "tensorflow", "jax", "onnxscript", "sklearn", "hypothesis", "pytest")
 
 PROGRAM = """
 import sys
@@ -44,8 +44,12 @@ def program(*lines: str) -> tuple[list[str], set[str]]:
     return asked, set(loaded)
 
 
-def test_import_asks_for_no_extra_and_no_framework():
-    asked, loaded = program("import onnxq", "import onnxq.cli")
+def test_neither_the_library_nor_a_command_asks_for_an_extra_or_a_framework():
+    asked, loaded = program(
+        "import onnxq; [getattr(onnxq, name) for name in onnxq.__all__]",
+        "from onnxq.cli.parser import Parser; [command.fill() for command in Parser().commands.values()]",
+    )
+    assert loaded >= {"onnxruntime", "onnx_ir", "rich"}
     assert [name for name in asked if name.partition(".")[0] in EXTRAS] == []
     assert loaded.isdisjoint(EXTRAS + FRAMEWORKS)
 

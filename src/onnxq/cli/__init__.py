@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
-import traceback
 from collections.abc import Sequence
 
-from onnxq import __version__
-from onnxq.cli import build, calibrate, compare, inspect, lint, merge, plan, quantize, recipe, sensitivity
+from onnxq.cli.interruption import INTERRUPTED, NOTHING
 from onnxq.errors import OnnxqError
 
-COMMANDS = (quantize, plan, recipe, calibrate, merge, sensitivity, lint, compare, inspect, build)
-
-INTERRUPTED = 130
-"""The exit code of a shell command that Ctrl-C ended."""
+PIPED = 141
+"""The exit code of a shell command whose output nobody reads any more."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,34 +20,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: instead of those of the process.
 
     Returns:
-        0 if it worked, or the code that the command returns; 2 for a mistake of the user, 1 for any other failure.
+        0 if it worked, or the code that the command returns; 2 for a mistake of the user, 1 for any other failure,
+        and what shells return where Ctrl-C or the end of a pipe stopped it.
     """
-    options = parser().parse_args(arguments)
+    debug = "--debug" in (sys.argv if arguments is None else arguments)
     try:
-        return int(options.run(options) or 0)
+        from onnxq.cli.parser import Parser  # noqa: PLC0415 - Ctrl-C must find this `try` while Python imports
+
+        options = Parser().parse_args(arguments)
+        code = int(options.run(options) or 0)
+        sys.stdout.flush()
+        return code
     except OnnxqError as error:
-        return _fail(f"error: {error}", options.debug, error.exit_code)
+        return _fail(f"error: {error}", debug, error.exit_code)
     except KeyboardInterrupt as stop:
-        return _fail(f"interrupted; {stop.args[0] if stop.args else 'nothing was written'}", options.debug, INTERRUPTED)
+        return _fail(f"interrupted; {stop.args[0]}" if stop.args else NOTHING, debug, INTERRUPTED)
+    except BrokenPipeError:  # whom it was printed for has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+        return PIPED
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
-        return _fail(f"error: this is a bug in onnxq, please report it: {text}", options.debug, 1)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
-    top = argparse.ArgumentParser(
-        prog="onnxq", description="INT8 quantization of ONNX models for TensorRT.", allow_abbrev=False
-    )
-    top.add_argument("--version", action="version", version=f"onnxq {__version__}")
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in COMMANDS:
-        module.add_command(commands)
-    return top
+        return _fail(f"error: this is a bug in onnxq, please report it: {text}", debug, 1)
 
 
 def _fail(text: str, debug: bool, code: int) -> int:
     if debug:
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
     print(text, file=sys.stderr)
     return code

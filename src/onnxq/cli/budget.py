@@ -1,17 +1,20 @@
-"""The options of `onnxq quantize` that say what may be lost."""
+"""The options of `onnxq quantize` that say what may be lost.
+
+How a search is reported is imported when there was one.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from rich.console import RenderableType
+
 from onnxq import files
 from onnxq.catalog.metrics.sqnr import SQNR
 from onnxq.catalog.metrics.top1 import TOP1
 from onnxq.core.budget import Budget, Outcome
 from onnxq.errors import OutputError, RecipeError
-from onnxq.reports.chart import check_plots, front_chart
-from onnxq.reports.front import front_csv
 
 KINDS = (".csv", ".svg", ".png")
 
@@ -55,8 +58,18 @@ def budget_of(options: argparse.Namespace) -> Budget | None:
     return Budget(options.metric or TOP1.name, drop=drop, relative=relative, **how)
 
 
+def budget_table(outcome: Outcome, verbose: bool) -> RenderableType:
+    """What a search came to, for people."""
+    from onnxq.reports.front import outcome_table  # noqa: PLC0415
+
+    return outcome_table(outcome, verbose)
+
+
 def write_front(outcome: Outcome, path: Path, model: str) -> None:
     """Writes the front as its name says."""
+    from onnxq.reports.chart import front_chart  # noqa: PLC0415
+    from onnxq.reports.front import front_csv  # noqa: PLC0415
+
     if path.suffix == ".csv":
         files.write(path, front_csv(outcome).encode())
     else:
@@ -77,4 +90,6 @@ def _check(options: argparse.Namespace) -> None:
         if options.front.suffix not in KINDS:
             raise OutputError(f"The front '{options.front}' must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}.")
         if options.front.suffix != ".csv":
+            from onnxq.reports.chart import check_plots  # noqa: PLC0415
+
             check_plots()

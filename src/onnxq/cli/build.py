@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from onnxq import files
 from onnxq.cli import options as shared
@@ -18,13 +17,9 @@ from onnxq.pipeline.building import Built, built
 from onnxq.reports.layers import layers_json, layers_table, verdict
 from onnxq.runtimes.tensorrt import PACKAGES
 
-EXAMPLE = "example: onnxq build model.int8.onnx model.engine --shapes image:1x3x32x32:8x3x32x32:32x3x32x32"
 
-
-def add_command(commands: Any) -> None:
-    """Adds the command and its options."""
-    text = "build a TensorRT engine"
-    command = commands.add_parser("build", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     command.add_argument("model", metavar="MODEL", help="an ONNX model, usually with Q/DQ; it is only read")
     command.add_argument("output", metavar="ENGINE", type=Path, help="where the engine goes")
     add_builder(command)
@@ -34,8 +29,6 @@ def add_command(commands: Any) -> None:
     how.add_argument("--version-compatible", action="store_true", help="later versions of TensorRT must run it too")
     how.add_argument("--hardware-compatible", action="store_true", help="other GPUs, from Ampere on, must run it too")
     shared.add_talk(command, "the layers", "show every layer")
-    shared.add_debug(command)
-    command.set_defaults(run=run)
 
 
 def add_builder(command: argparse.ArgumentParser) -> None:

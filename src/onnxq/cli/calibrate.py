@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from onnxq import files
 from onnxq.cli import options as shared
@@ -16,13 +15,9 @@ from onnxq.pipeline import Checkpoint, calibrate, save_statistics
 from onnxq.reports.json import statistics_json
 from onnxq.reports.text import statistics_table
 
-EXAMPLE = "example: onnxq calibrate model.onnx stats.npz --calib inputs.npz, then onnxq quantize ... --stats stats.npz"
 
-
-def add_command(commands: Any) -> None:
-    """Adds the command and its options."""
-    text = "measure a model's activations once, for any calibrator"
-    command = commands.add_parser("calibrate", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     shared.add_model(command)
     command.add_argument("output", metavar="STATS", type=Path, help="where the statistics go, an npz file")
     data = command.add_argument_group("data")
@@ -34,7 +29,6 @@ def add_command(commands: Any) -> None:
     shared.add_rest(data)
     shared.add_execution(command)
     shared.add_talk(command, "what was measured", "show what was measured of each tensor, and name the slowest")
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from onnxq import files
 from onnxq.cli import options as shared
@@ -16,17 +15,12 @@ from onnxq.reports.comparison import comparison_table
 from onnxq.reports.json import report_json
 from onnxq.runtimes.polygraphy import Record
 
-EXAMPLE = "example: onnxq compare model.onnx model.int8.onnx --data inputs.npz --layers"
 
-
-def add_command(commands: Any) -> None:
-    """Adds the command and its options."""
-    text = "compare a quantized model with FP32, at its outputs or tensor by tensor"
-    command = commands.add_parser("compare", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     command.add_argument("fp32", metavar="FP32", help="the FP32 ONNX model")
     command.add_argument("int8", metavar="INT8", help="the Q/DQ model that was made from it")
     command.add_argument("engine", metavar="ENGINE", nargs="?", type=Path, help="a TensorRT engine; it needs a GPU")
-    shared.add_debug(command)
     data = command.add_argument_group("data")
     data.add_argument("--data", "--calib", dest="calib", required=True, metavar="DATA", help=shared.CALIB_HELP)
     data.add_argument("--num-samples", type=int, metavar="N", help="use the first N samples only")
@@ -43,7 +37,6 @@ def add_command(commands: Any) -> None:
     )
     shared.add_execution(command)
     shared.add_talk(command, "the comparison", "show what Polygraphy logs")
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

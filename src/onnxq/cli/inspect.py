@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from onnxq.cli import options as shared
 from onnxq.cli.build import add_builder, builder_options, shape_samples
@@ -13,20 +12,14 @@ from onnxq.cli.progress import Bar
 from onnxq.pipeline.building import layer_plan
 from onnxq.reports.layers import layers_json, layers_table, verdict
 
-EXAMPLE = "example: onnxq inspect model.int8.onnx compiles with TensorRT for RTX, which needs no GPU"
 
-
-def add_command(commands: Any) -> None:
-    """Adds the command and its options."""
-    text = "show layer by layer what TensorRT makes of a model, or what an engine runs"
-    command = commands.add_parser("inspect", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     command.add_argument(
         "model", metavar="MODEL_OR_ENGINE", type=Path, help="an ONNX model, or an engine built for this machine's GPU"
     )
     add_builder(command)
     shared.add_talk(command, "all layers", "show every layer")
-    shared.add_debug(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -48,7 +48,6 @@ def add_model(command: argparse.ArgumentParser) -> None:
     add_recipe(command)
     command.add_argument("--skip", nargs="+", action="extend", default=[], metavar="SELECTOR", help=SKIP_HELP)
     command.add_argument("--include", nargs="+", action="extend", default=[], metavar="SELECTOR", help=INCLUDE_HELP)
-    add_debug(command)
 
 
 def add_target(command: argparse.ArgumentParser) -> None:
@@ -73,11 +72,6 @@ def add_rest(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--rest", metavar="TYPE", help=f"the type of what is not quantized ({text}); default: the target's"
     )
-
-
-def add_debug(command: argparse.ArgumentParser) -> None:
-    """For those who look for bugs."""
-    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def add_plan(group: argparse._ActionsContainer) -> None:

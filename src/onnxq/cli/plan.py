@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from onnxq.cli.options import add_model, recipe
 from onnxq.cli.output import WIDE, console
@@ -11,16 +10,11 @@ from onnxq.cli.progress import Bar
 from onnxq.pipeline import load, matches_of, plan_of, read
 from onnxq.reports.text import plan_table
 
-EXAMPLE = "example: onnxq plan model.onnx --json > plan.json, edit it, then onnxq quantize ... --plan plan.json"
 
-
-def add_command(commands: Any) -> None:
-    """Adds the command and its options."""
-    text = "show where Q/DQ would go, and why"
-    command = commands.add_parser("plan", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     add_model(command)
     command.add_argument("--json", action="store_true", help="print the plan as JSON that `quantize --plan` obeys")
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

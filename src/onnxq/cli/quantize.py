@@ -1,56 +1,35 @@
-"""`onnxq quantize`: an FP32 model in, a Q/DQ model out."""
+"""`onnxq quantize`: an FP32 model in, a Q/DQ model out.
+
+What only --check or a budget need is imported there: it would be a tenth of the time of a small model.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from onnxq import files, onnx_io
-from onnxq.catalog.calibrators import CALIBRATORS
 from onnxq.cli import options as shared
-from onnxq.cli.budget import add_budget, budget_of, write_front
+from onnxq.cli.budget import add_budget, budget_of, budget_table, write_front
 from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.progress import Bar
+from onnxq.cli.quantization import FILES, add_calibrators, add_data, calibration, check_percentile
 from onnxq.core.budget import Budget, Outcome
-from onnxq.core.recipe import Recipe
-from onnxq.core.samples import Samples
-from onnxq.core.statistics import Statistics
 from onnxq.errors import RecipeError
-from onnxq.pipeline import Result, load_statistics, quantize, save_recipe
-from onnxq.pipeline.building import check_is_possible, check_kernels
-from onnxq.reports.front import outcome_table
+from onnxq.pipeline import Result, quantize, save_recipe
 from onnxq.reports.json import report_json
-from onnxq.reports.layers import verdict
 from onnxq.reports.text import summary
-from onnxq.sensitivity import quantize_within
-
-NAMES = ", ".join(calibrator.name for calibrator in CALIBRATORS)
-EXAMPLE = "example: onnxq quantize model.onnx model.int8.onnx --calib inputs.npz --eval heldout.npz"
 
 
-def add_command(commands: Any) -> None:
-    """Adds the command and its options."""
-    text = "quantize a model"
-    command = commands.add_parser("quantize", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     shared.add_model(command)
     command.add_argument("output", metavar="OUT", type=Path, help="where the quantized model goes")
     data = command.add_argument_group("data")
-    shared.add_samples(data, required=False)
-    data.add_argument("--stats", metavar="NPZ", help="statistics from `onnxq calibrate`, in place of --calib")
-    data.add_argument(
-        "--tensorrt-cache",
-        metavar="FILE",
-        help="a calibration cache of TensorRT 7 to 10: its scales are used, and what it lacks is calibrated",
-    )
-    data.add_argument("--eval", metavar="DATA", help="other inputs to measure fidelity on, perhaps with labels")
-    data.add_argument("--labels", metavar="NAME", help="the array of --eval that holds class numbers")
+    add_data(data)
     data.add_argument("--seed", type=int, metavar="N", help="chooses samples if --eval is missing")
     how = command.add_argument_group("quantization")
-    how.add_argument("--calibrator", metavar="NAME", help=f"{NAMES}; default: {Recipe.calibrator}")
-    how.add_argument("--weight-calibrator", metavar="NAME", help=f"default: {Recipe.weight_calibrator}")
-    how.add_argument("--percentile", type=float, metavar="P", help=f"for that calibrator; default: {Recipe.percentile}")
-    shared.add_plan(how)
+    add_calibrators(how)
     shared.add_rest(how)
     how.add_argument(
         "--io-types",
@@ -67,21 +46,18 @@ def add_command(commands: Any) -> None:
     add_budget(command)
     shared.add_execution(command)
     shared.add_talk(command, "the report", "name every node that stays in float, and the slowest tensors")
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Quantizes and writes a model."""
-    for given in shared.inputs_of(options, ("model", "calib", "stats", "tensorrt_cache", "eval", "plan", "recipe")):
+    for given in shared.inputs_of(options, FILES):
         for output in filter(None, (options.output, options.save_recipe, options.front)):
             files.check_output(given, output)
     _check_save(options)
     budget = budget_of(options)
     with Bar(options.quiet or options.json, options.verbose) as bar:
         result, outcome = _quantized(options, budget, bar)
-        if options.check:
-            bar.begin("check")
-            kernels = check_kernels(result.model, result.plan, shared.samples(options, options.calib))
+        kernels = _checked(result, options, bar) if options.check else None
         bar.begin("write")
         onnx_io.save(result.model, options.output)
         if options.save_recipe:
@@ -94,40 +70,40 @@ def run(options: argparse.Namespace) -> None:
         out = console(WIDE if options.verbose else NARROW)
         out.print(summary(result.report, options.verbose))
         if outcome:
-            out.print(outcome_table(outcome, options.verbose))
-        if options.check:
-            out.print(f"Checked with TensorRT for RTX: {verdict(kernels)}", soft_wrap=True)
+            out.print(budget_table(outcome, options.verbose))
+        if kernels:
+            out.print(f"Checked with TensorRT for RTX: {kernels}", soft_wrap=True)
 
 
 def _quantized(options: argparse.Namespace, budget: Budget | None, bar: Bar) -> tuple[Result, Outcome | None]:
     """The model, and what a search for a budget came to."""
     recipe = shared.recipe(options, bar)
-    _check_percentile(options, recipe)
+    check_percentile(options, recipe)
     if options.check:
+        from onnxq.pipeline.building import check_is_possible  # noqa: PLC0415
+
         check_is_possible(recipe)
-    calib, evaluation = _calibration(options), shared.samples(options, options.eval)
+    calib, evaluation = calibration(options), shared.samples(options, options.eval)
     execution = shared.execution(options, bar)
     if budget is not None:
+        from onnxq.sensitivity import quantize_within  # noqa: PLC0415
+
         return quantize_within(budget, options.model, calib, recipe, evaluation=evaluation, execution=execution)
     plan = shared.plan_text(options)
     return quantize(options.model, calib, recipe, plan=plan, evaluation=evaluation, execution=execution), None
 
 
-def _calibration(options: argparse.Namespace) -> Samples | Statistics | None:
-    """The samples, or what was measured on them."""
-    if options.stats is None:
-        return shared.samples(options, options.calib, options.num_samples)
-    if options.calib is not None or options.num_samples is not None:
-        raise RecipeError(
-            "--stats takes the place of --calib and --num-samples. Give one of them; --eval has the data to compare on."
-        )
-    return load_statistics(options.stats)
+def _checked(result: Result, options: argparse.Namespace, bar: Bar) -> str:
+    """What TensorRT for RTX makes of the model.
 
+    Raises:
+        VerifyError: not what was planned.
+    """
+    from onnxq.pipeline.building import check_kernels  # noqa: PLC0415
+    from onnxq.reports.layers import verdict  # noqa: PLC0415
 
-def _check_percentile(options: argparse.Namespace, recipe: Recipe) -> None:
-    used = {rule.calibrator for rule in recipe.rules} | {rule.weight_calibrator for rule in recipe.rules}
-    if options.percentile is not None and "percentile" not in {recipe.calibrator, recipe.weight_calibrator, *used}:
-        raise RecipeError("--percentile does nothing without --calibrator percentile. Give both.")
+    bar.begin("check")
+    return verdict(check_kernels(result.model, result.plan, shared.samples(options, options.calib)))
 
 
 def _check_save(options: argparse.Namespace) -> None:

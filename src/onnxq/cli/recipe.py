@@ -5,28 +5,21 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from onnxq import files
 from onnxq.catalog import pick
 from onnxq.catalog.recipes import RECIPES
-from onnxq.cli.options import add_debug, add_target
+from onnxq.cli.options import add_target
 from onnxq.core.recipe import Recipe
 from onnxq.pipeline import commented_recipe
 
-EXAMPLE = "example: onnxq recipe --init model.onnx recipe.yaml, edit it, then onnxq quantize ... --recipe recipe.yaml"
 
-
-def add_command(commands: Any) -> None:
-    """Adds the command and its options."""
-    text = "write a recipe to begin with: every key explained, and what in the model often needs a decision"
-    command = commands.add_parser("recipe", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     command.add_argument("--init", required=True, metavar="MODEL", help="the FP32 ONNX model; it is only read")
     command.add_argument("output", nargs="?", type=Path, metavar="OUT", help="a YAML file; default: printed")
     add_target(command)
     command.add_argument("--preset", metavar="NAME", help=f"begin with: {', '.join(r.name for r in RECIPES)}")
-    add_debug(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

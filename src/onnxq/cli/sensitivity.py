@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from onnxq import files
 from onnxq.catalog.metrics import METRICS
 from onnxq.cli import options as shared
 from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.progress import Bar
+from onnxq.cli.quantization import FILES, add_calibrators, add_data, calibration, check_percentile
 from onnxq.cli.resuming import note_given_up, resumable
 from onnxq.core.ranking import Ranking
-from onnxq.core.recipe import Recipe
 from onnxq.errors import OutputError, RecipeError
 from onnxq.pipeline import Checkpoint
 from onnxq.reports.chart import check_plots, ranking_chart
@@ -24,30 +23,20 @@ from onnxq.sensitivity.inquiry import MODES, SHOWN, SIZES
 
 KINDS = (".json", ".csv", ".svg", ".png")
 NAMES = ", ".join(metric.name for metric in METRICS)
-EXAMPLE = "example: onnxq sensitivity model.onnx --calib inputs.npz --eval heldout.npz --out ranking.svg ranking.csv"
 
 
-def add_command(commands: Any) -> None:
-    """Adds the command and its options."""
-    text = "rank the groups of nodes that are quantized by what that costs"
-    command = commands.add_parser("sensitivity", help=text, description=text, epilog=EXAMPLE, allow_abbrev=False)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     shared.add_model(command)
     data = command.add_argument_group("data")
-    shared.add_samples(data, required=True)
-    data.add_argument(
-        "--eval", metavar="DATA", help="other inputs to measure on, perhaps with labels; default: those of --calib"
-    )
+    add_data(data)
     data.add_argument("--eval-samples", type=int, metavar="N", help="use the first N samples of --eval only")
-    data.add_argument("--labels", metavar="NAME", help="the array of --eval that holds class numbers")
     _add_inquiry(command)
     how = command.add_argument_group("quantization")
-    how.add_argument("--calibrator", metavar="NAME", help=f"default: {Recipe.calibrator}")
-    how.add_argument("--weight-calibrator", metavar="NAME", help=f"default: {Recipe.weight_calibrator}")
-    shared.add_plan(how)
+    add_calibrators(how)
     shared.add_execution(command)
     _add_outputs(command)
     shared.add_talk(command, "the ranking", "show all groups, and rankings on the way")
-    command.set_defaults(run=run)
 
 
 def _add_inquiry(command: argparse.ArgumentParser) -> None:
@@ -112,7 +101,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
     """Refuses what cannot be written before any work is done."""
     scripts = [metric for metric in options.metric if ".py" in metric]
     given = (
-        *shared.inputs_of(options, ("model", "calib", "eval", "plan", "recipe")),
+        *shared.inputs_of(options, FILES),
         *map(shared.script_path, scripts),
     )
     for target in options.out:
@@ -135,9 +124,10 @@ def _ranked(options: argparse.Namespace, checkpoint: Checkpoint | None) -> Ranki
     with Bar(options.quiet or options.json, options.verbose) as bar:
         note_given_up(checkpoint, options, bar)
         recipe = shared.recipe(options, bar)
+        check_percentile(options, recipe)
         found = rank(
             options.model,
-            shared.given_samples(options),
+            calibration(options),
             recipe,
             Inquiry(options.mode, options.groups, options.metric, shared.plan_text(options), checkpoint),
             evaluation=shared.samples(options, options.eval, options.eval_samples),

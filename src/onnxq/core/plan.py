@@ -19,6 +19,9 @@ VERSION = 1
 READ_BACK = "it reads back what the kernel in front of it writes as integers"
 """The reason for a pair whose reader computes in float."""
 
+SKIPPED = "skipped on request"
+"""The reason for what a rule skips."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -162,7 +165,7 @@ class Plan:
         """Quantized weights, by the edge on which they are read."""
         return tuple((d.site, d.spec) for d in self.quantized if d.spec and d.spec.role == "weight")
 
-    def without(self, nodes: Iterable[str], reason: str = "skipped on request") -> Plan:
+    def without(self, nodes: Iterable[str], reason: str = SKIPPED) -> Plan:
         """The plan with every edge into `nodes` left in float."""
         names = frozenset(nodes)
         return replace(
@@ -174,6 +177,13 @@ class Plan:
                 for d in self.decisions
             ),
         )
+
+    def skipping(self, nodes: Iterable[str], reason: str) -> Plan:
+        """The same plan with another reason for what is skipped of `nodes`."""
+        named = frozenset(nodes)
+        skipped = {d.site for d in self.decisions if d.reason == SKIPPED and d.site.node in named}
+        found = (replace(d, reason=reason) if d.site in skipped else d for d in self.decisions)
+        return replace(self, decisions=tuple(found))
 
     def calibrated(self, calibrator: str | None) -> Plan:
         """The plan with one calibrator for all activations."""

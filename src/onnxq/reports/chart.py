@@ -11,6 +11,7 @@ from onnxq.core.budget import Outcome
 from onnxq.core.ranking import Rank, Ranking
 from onnxq.core.report import Fidelity
 from onnxq.errors import RecipeError
+from onnxq.reports.number import counted
 from onnxq.reports.ranking import figure, title
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _heading(ranking: Ranking, name: str) -> str:
     count = len(ranking.ranks)
     groups = f"{count} groups" if count <= MOST else f"the worst {MOST} of {count} groups"
     whole = figure(ranking.metric, ranking.full.worst(ranking.metric)[1])
-    return f"{name + ': ' if name else ''}{groups}, {ranking.samples} samples; all quantized: {whole}"
+    return f"{name + ': ' if name else ''}{groups}, {counted(ranking.samples, 'sample')}; all quantized: {whole}"
 
 
 def _short(name: str) -> str:

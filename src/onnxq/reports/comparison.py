@@ -12,6 +12,7 @@ from rich.text import Text
 
 from onnxq.core.comparison import CEILING, Comparison, Layer
 from onnxq.core.report import Fidelity
+from onnxq.reports.number import counted
 
 LEFT = ("output", "model", "tensor", "operator", "", "where")
 """Columns that hold no numbers."""
@@ -19,7 +20,7 @@ LEFT = ("output", "model", "tensor", "operator", "", "where")
 
 def comparison_table(comparison: Comparison) -> RenderableType:
     """How close the outputs are, and below it, where asked for, the tensors in graph order."""
-    heading = Text(f"Compared with FP32, on {comparison.samples} samples", style="bold")
+    heading = Text(f"Compared with FP32, on {counted(comparison.samples, 'sample')}", style="bold")
     if not comparison.layers:
         return Group(heading, _outputs(comparison.models))
     inner = Text("Tensors that both models have, in graph order", style="bold")

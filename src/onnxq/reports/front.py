@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from onnxq.core.budget import Outcome, Point
+from onnxq.reports.number import counted
 
 SHOWN = 12
 """Rows of the front: more are thinned out."""
@@ -30,11 +31,15 @@ def outcome_table(outcome: Outcome, verbose: bool) -> RenderableType:
     floats, calibrators = sorted(outcome.reached.choice.floats), outcome.reached.choice.calibrators
     if floats:
         names = f": {', '.join(floats)}" if verbose else ""
-        parts.append(Text(f"{len(floats)} groups left in float for the budget{names}"))
+        parts.append(Text(f"{counted(len(floats), 'group')} left in float for the budget{names}"))
     if calibrators:
-        parts.append(Text(f"{len(calibrators)} activations calibrated in another way than the rest"))
+        parts.append(Text(f"{counted(len(calibrators), 'activation')} calibrated in another way than the rest"))
     ended = "" if outcome.complete else "; the time limit ended the search"
-    parts.append(Text(f"{outcome.trials} choices measured on {outcome.samples} samples{ended}", style="dim"))
+    parts.append(
+        Text(
+            f"{counted(outcome.trials, 'choice')} measured on {counted(outcome.samples, 'sample')}{ended}", style="dim"
+        )
+    )
     return Group(*parts)
 
 

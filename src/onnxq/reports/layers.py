@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from onnxq.core.layer_plan import Layer, LayerPlan, Tensor, compute_nodes, float_shortcuts, int8_nodes
+from onnxq.reports.number import counted
 
 SHOWN = 8
 """Kernels that a short summary lists for the floating-point numbers they move."""
@@ -55,14 +56,14 @@ def layers_table(plan: LayerPlan, verbose: bool) -> RenderableType:
             ", ".join(_computing(layer, plan)),
         )
     hidden = len(plan.layers) - len(shown)
-    more = [Text(f"{_counted(hidden, 'more kernel', 'more kernels')}; -v shows all", style="dim")] if hidden else []
+    more = [Text(f"{counted(hidden, 'more kernel')}; -v shows all", style="dim")] if hidden else []
     return Group(table, *more, Text(_traffic(plan)), Text(verdict(plan), style="bold"))
 
 
 def verdict(plan: LayerPlan) -> str:
     """How much reads INT8, as one line."""
-    copies = _counted(sum(layer.is_copy for layer in plan.layers), "copy", "copies")
-    tail = f"{copies} between layouts or types; {_counted(len(plan.layers), 'kernel', 'kernels')}."
+    copies = counted(sum(layer.is_copy for layer in plan.layers), "copy", "copies")
+    tail = f"{copies} between layouts or types; {counted(len(plan.layers), 'kernel')}."
     if not plan.computes:
         return f"No kernel multiplies; {tail}"
     if not plan.operators:
@@ -73,17 +74,13 @@ def verdict(plan: LayerPlan) -> str:
         nodes = {name for name in computes if plan.operators.get(name) == op}
         if nodes:
             parts.append(f"{len(nodes & integers)} of {len(nodes)} {noun}")
-    shortcuts = _counted(len(float_shortcuts(plan)), "shortcut", "shortcuts")
+    shortcuts = counted(len(float_shortcuts(plan)), "shortcut")
     return f"{', '.join(parts)} read INT8; {shortcuts} in float; {tail}"
 
 
 def _traffic(plan: LayerPlan) -> str:
     moved = ", ".join(f"{size / 1e6:.2f} MB {dtype}" for dtype, size in plan.moved_bytes.items())
     return f"Between kernels move {moved or 'no activations'}."
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number or 'no'} {one if number == 1 else many}"
 
 
 def _kind(layer: Layer) -> Text:

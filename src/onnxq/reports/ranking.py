@@ -15,6 +15,7 @@ from rich.text import Text
 from onnxq.core.metric import Metric, OwnMetric
 from onnxq.core.ranking import Rank, Ranking
 from onnxq.core.report import Fidelity
+from onnxq.reports.number import counted
 
 SHOWN = 20
 """Rows of a short table; the rest is counted."""
@@ -49,7 +50,7 @@ def ranking_table(ranking: Ranking, verbose: bool) -> RenderableType:
     if len(shown) < len(ranking.ranks):
         left, rest = len(ranking.ranks) - len(shown), sum(ranking.shares[len(shown) :])
         table.add_row("", "", f"{left} more; -v shows them", "", percent(rest))
-    where = f"on {ranking.samples} {ranking.data} samples"
+    where = f"on {counted(ranking.samples, f'{ranking.data} sample')}"
     heading = Text(f"{_what(ranking)}, {where}", style="bold")
     return Group(heading, table, Text(_explained(ranking), style="dim"))
 

@@ -14,6 +14,7 @@ from onnxq.core.plan import Plan
 from onnxq.core.report import Fidelity, Grouped, Report, RestReport
 from onnxq.core.rule import Match
 from onnxq.core.statistics import Statistics
+from onnxq.reports.number import counted
 
 SHOWN = 8
 """Rows of a list in a short summary; the rest is counted."""
@@ -76,7 +77,8 @@ def _matches(matches: Sequence[Match]) -> RenderableType:
 def statistics_table(statistics: Statistics, verbose: bool) -> RenderableType:
     """How much was measured; with `verbose`, one row per tensor."""
     count = sum(found.count for found in statistics.tensors.values())
-    line = f"Measured {len(statistics.tensors)} tensors on {statistics.samples} samples: {count:,} numbers."
+    measured, samples = counted(len(statistics.tensors), "tensor"), counted(statistics.samples, "sample")
+    line = f"Measured {measured} on {samples}: {count:,} numbers."
     if not verbose:
         return Text(line)
     table = _table("tensor", "low", "high", "numbers", "channels", "holds for")
@@ -123,9 +125,9 @@ def _quantized(report: Report) -> RenderableType:
         joins = len(report.residuals) if op == "Add" else 0
         table.add_row(op, Text(str(done), style="green"), str(total), f"{joins} residual shortcuts" if joins else "")
     known, count = report.known
-    sources = [f"{count} scales of the {known}"] if count else []
+    sources = [f"{counted(count, 'scale')} of the {known}"] if count else []
     if report.calibration_samples or not sources:
-        sources.append(f"{report.calibration_samples} calibration samples")
+        sources.append(counted(report.calibration_samples, "calibration sample"))
     figures = ", ".join(f"{name} {_decibels(decibels)}" for name, decibels in report.tried.items())
     tried = f", the closest to FP32 on some of them: {figures}" if figures else ""
     ruled = "".join(f"; {name} for {count}" for name, count in report.calibrators.items())
@@ -176,7 +178,7 @@ def _floored(report: Report) -> RenderableType:
 def _fidelity(fidelity: Fidelity | None, data: str, low: str) -> RenderableType:
     if fidelity is None:
         return Text("Fidelity to FP32 was not measured: give samples with --eval\n", style="yellow")
-    where = f"{fidelity.samples} {data} samples" + ("" if data == "evaluation" else "; give others with --eval")
+    where = counted(fidelity.samples, f"{data} sample") + ("" if data == "evaluation" else "; give others with --eval")
     labelled = any("top1" in row for row in fidelity.figures.values())
     columns = ("top-1 FP32", f"top-1 {low}", "same class") if labelled else ()
     table = _table("output", "SQNR", "cosine", *columns)

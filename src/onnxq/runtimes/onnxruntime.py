@@ -78,6 +78,11 @@ class Session:
         return self._session
 
 
+def providers() -> tuple[str, ...]:
+    """The execution providers that this build of ONNX Runtime has."""
+    return tuple(ort.get_available_providers())
+
+
 def run(model: onnx.ModelProto, feeds: Tensors, setup: Setup = Setup()) -> Tensors:
     """The outputs of `model` for one set of feeds; nothing of it stays in memory.
 

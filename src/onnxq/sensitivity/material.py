@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -31,6 +31,10 @@ from onnxq.stages.scale import activation_params, scale
 
 Chosen = dict[tuple[tuple[str, ...], str | None], Mapping[str, QuantParams]]
 """(tensors that share a scale, calibrator) -> their parameters."""
+
+
+LEFT = "left in float, to keep the budget"
+"""The reason for what a search leaves in float."""
 
 
 @dataclass(frozen=True)
@@ -87,19 +91,22 @@ class Material:
 
     def asked(self, choice: Choice) -> Recipe:
         """The recipe that a choice comes to."""
-        nodes = [site.node for group in self.groups if group.name in choice.floats for site in group.sites]
         return replace(
             self.recipe,
-            skip=(*self.recipe.skip, *(Selector.named(name) for name in dict.fromkeys(nodes))),
+            skip=(*self.recipe.skip, *(Selector.named(name) for name in self._floats(choice))),
             tensors={**self.recipe.tensors, **dict(sorted(choice.calibrators))},
         )
 
     def plan_of(self, choice: Choice) -> Plan:
         """The plan of a choice, made anew: what lies between groups in float may follow them."""
         try:
-            return plan_of(self.subject, self.asked(choice))
+            return plan_of(self.subject, self.asked(choice)).skipping(self._floats(choice), LEFT)
         except ModelError:  # nothing is quantized: what is not in float, such as a sum, may be no use without the rest
             return self.plan.only(())
+
+    def _floats(self, choice: Choice) -> Iterable[str]:
+        """The nodes that a choice leaves in float."""
+        return dict.fromkeys(site.node for group in self.groups if group.name in choice.floats for site in group.sites)
 
     def variant(self, choice: Choice) -> Variant:
         """What a choice computes."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from onnxq.core.build_options import BuildOptions
 from onnxq.errors import RecipeError
-from onnxq.runtimes.tensorrt.gpu import gpu_answers
+from onnxq.runtimes.gpu import gpu_answers
 from onnxq.runtimes.tensorrt.log import Messages, errors
 from onnxq.runtimes.tensorrt.package import Backend
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from onnxq.core.build_options import BuildOptions
 from onnxq.core.layer_plan import Layer, LayerPlan
 from onnxq.errors import RuntimeFailure
+from onnxq.runtimes.gpu import gpu_answers
 from onnxq.runtimes.tensorrt.config import load_plugins
-from onnxq.runtimes.tensorrt.gpu import gpu_answers
 from onnxq.runtimes.tensorrt.layers import layers_from_json
 from onnxq.runtimes.tensorrt.log import errors, open_log
 from onnxq.runtimes.tensorrt.package import Backend, find_backend

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onnxq.errors import RecipeError, RuntimeFailure, near_misses
-from onnxq.runtimes.tensorrt.gpu import gpu_answers
+from onnxq.runtimes.gpu import gpu_answers
 
 PACKAGES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
 """Backends, and the modules they are imported as."""

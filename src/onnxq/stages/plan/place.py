@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from onnxq.core.graph import GraphView, Node, Site
-from onnxq.core.plan import READ_BACK, Decision, Plan
+from onnxq.core.plan import READ_BACK, SKIPPED, Decision, Plan
 from onnxq.core.spec import PerAxis, PerTensor, Spec
 from onnxq.core.target import Condition, EdgeCondition, OpRule, Residual, Scene, Target, tail
 from onnxq.stages.plan.decoding import DECODES, decoding_nodes
@@ -235,5 +235,5 @@ def _refusal(board: _Board, node: Node, conditions: Iterable[Condition]) -> str 
 
 def _skip(board: _Board, node: Node) -> str | None:
     if node.name in board.skipped:
-        return "skipped on request"
+        return SKIPPED
     return DECODES if node.name in board.decoding - board.included else None

@@ -1,0 +1,12 @@
+"""Numbers of things in sentences."""
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """``"no samples"``, ``"1 sample"``, ``"2 samples"``.
+
+    Args:
+        number: of things.
+        one: what one of them is called.
+        many: what several are called, if that is not `one` with an s.
+    """
+    return f"{number or 'no'} {one if number == 1 else many or f'{one}s'}"
