@@ -18,8 +18,17 @@ import onnxq
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("src", "tests", "models", "benchmarks")
-FILES = ("pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "ARCHITECTURE.md", "LICENSE", "Makefile")
+PARTS = ("src", "tests", "models", "benchmarks", "docs", "examples")
+FILES = (
+    "pyproject.toml",
+    "MANIFEST.in",
+    "README.md",
+    "CHANGELOG.md",
+    "ARCHITECTURE.md",
+    "LICENSE",
+    "Makefile",
+    "mkdocs.yml",
+)
 NO_SOURCES = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.int8.onnx")
 
 

@@ -13,7 +13,7 @@ import tomllib
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-OPTIONAL = ("PIL", "matplotlib", "scipy", "tensorrt", "tensorrt_rtx")
+OPTIONAL = ("PIL", "jinja2", "matplotlib", "scipy", "tensorrt", "tensorrt_rtx")
 EXTRAS = (*OPTIONAL, "tensorrt_libs", "tensorrt_bindings", "polygraphy", "onnx_graphsurgeon")
 FRAMEWORKS = ("torch", "tensorflow", "jax", "onnxscript", "sklearn", "hypothesis", "pytest")
 

@@ -23,11 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if it worked, or the code that the command returns; 2 for a mistake of the user, 1 for any other failure,
         and what shells return where Ctrl-C or the end of a pipe stopped it.
     """
-    debug = "--debug" in (sys.argv if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
     try:
         from onnxq.cli.parser import Parser  # noqa: PLC0415 - Ctrl-C must find this `try` while Python imports
 
-        options = Parser().parse_args(arguments)
+        options = Parser().parse_args(given)
         code = int(options.run(options) or 0)
         sys.stdout.flush()
         return code

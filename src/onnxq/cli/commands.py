@@ -81,6 +81,11 @@ GROUPS = (
         "look",
         (
             Command(
+                "report",
+                "show a quantization as one HTML page, from saved plan, statistics and ranking",
+                "onnxq report model.onnx report.html --stats stats.npz --eval heldout.npz --sensitivity ranking.json",
+            ),
+            Command(
                 "lint",
                 "check a Q/DQ model of any tool for what the target refuses or runs slowly",
                 "onnxq lint model.int8.onnx --strict",

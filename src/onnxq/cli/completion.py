@@ -34,8 +34,8 @@ VALUES = {
 """What an option, by the name of its attribute, is completed with."""
 
 FILES = frozenset(
-    "calib engine eval fp32 front init int8 model out output plan plugins recipe save_inputs save_outputs save_recipe "
-    "statistics stats tensorrt_cache timing_cache".split()
+    "calib engine eval fp32 front init int8 model out output plan plugins recipe report save_inputs save_outputs "
+    "save_recipe sensitivity statistics stats tensorrt_cache timing_cache".split()
 )
 """The options and arguments that are completed with files."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import gc
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -74,6 +76,11 @@ class Parser(argparse.ArgumentParser):
             for group in GROUPS
             for command in group.commands
         }
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See ArgumentParser; the options that are returned have the whole `command_line` as well."""
+        given = sys.argv[1:] if args is None else args
+        return super().parse_args(given, namespace or argparse.Namespace(command_line=shlex.join(["onnxq", *given])))
 
     def format_help(self) -> str:
         """The commands in groups, an example for each."""

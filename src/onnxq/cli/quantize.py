@@ -1,17 +1,19 @@
 """`onnxq quantize`: an FP32 model in, a Q/DQ model out.
 
-What only --check or a budget need is imported there: it would be a tenth of the time of a small model.
+What only --check, --report or a budget need is imported there: it would be a tenth of the time of a small model.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from onnxq import files, onnx_io
 from onnxq.cli import options as shared
 from onnxq.cli.budget import add_budget, budget_of, budget_table, write_front
 from onnxq.cli.output import NARROW, WIDE, console
+from onnxq.cli.page import add_report, check_page
 from onnxq.cli.progress import Bar
 from onnxq.cli.quantization import FILES, add_calibrators, add_data, calibration, check_percentile
 from onnxq.core.budget import Budget, Outcome
@@ -43,6 +45,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="compile with TensorRT for RTX, and write nothing if a planned INT8 layer does not become one",
     )
     how.add_argument("--save-recipe", type=Path, metavar="FILE", help="write what was done as a recipe")
+    add_report(command)
     add_budget(command)
     shared.add_execution(command)
     shared.add_talk(command, "the report", "name every node that stays in float, and the slowest tensors")
@@ -51,19 +54,17 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Quantizes and writes a model."""
     for given in shared.inputs_of(options, FILES):
-        for output in filter(None, (options.output, options.save_recipe, options.front)):
+        for output in filter(None, (options.output, options.save_recipe, options.front, options.report)):
             files.check_output(given, output)
     _check_save(options)
+    check_page(options.report, (options.output, options.save_recipe, options.front))
     budget = budget_of(options)
     with Bar(options.quiet or options.json, options.verbose) as bar:
         result, outcome = _quantized(options, budget, bar)
         kernels = _checked(result, options, bar) if options.check else None
+        page = _page(options, result, outcome, bar) if options.report else None
         bar.begin("write")
-        onnx_io.save(result.model, options.output)
-        if options.save_recipe:
-            save_recipe(result.recipe, options.save_recipe)
-        if outcome and options.front:
-            write_front(outcome, options.front, Path(options.model).stem)
+        _write(options, result, outcome, page)
     if options.json:
         print(report_json(result.report, outcome))
     elif not options.quiet:
@@ -91,6 +92,28 @@ def _quantized(options: argparse.Namespace, budget: Budget | None, bar: Bar) -> 
         return quantize_within(budget, options.model, calib, recipe, evaluation=evaluation, execution=execution)
     plan = shared.plan_text(options)
     return quantize(options.model, calib, recipe, plan=plan, evaluation=evaluation, execution=execution), None
+
+
+def _write(options: argparse.Namespace, result: Result, outcome: Outcome | None, page: bytes | None) -> None:
+    """Everything that was asked for, the model first."""
+    onnx_io.save(result.model, options.output)
+    if options.save_recipe:
+        save_recipe(result.recipe, options.save_recipe)
+    if outcome and options.front:
+        write_front(outcome, options.front, Path(options.model).stem)
+    if page:
+        files.write(options.report, page)
+
+
+def _page(options: argparse.Namespace, result: Result, outcome: Outcome | None, bar: Bar) -> bytes:
+    """The HTML report; the error of each tensor is measured on --eval, else on --calib."""
+    from onnxq.pipeline.dossier import dossier_of  # noqa: PLC0415
+    from onnxq.reports.html import report_html  # noqa: PLC0415
+
+    bar.begin("report")
+    data = shared.samples(options, options.eval) or shared.samples(options, options.calib, options.num_samples)
+    dossier = dossier_of(options.model, result, data, shared.execution(options, bar))
+    return report_html(replace(dossier, outcome=outcome, command=options.command_line))
 
 
 def _checked(result: Result, options: argparse.Namespace, bar: Bar) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from onnxq.core.graph import GraphView, Site
 from onnxq.core.names import without_names
 from onnxq.core.spec import PerTensor, Spec
+from onnxq.core.table import Table
 from onnxq.errors import PlanError, near_misses
 
 VERSION = 1
@@ -70,7 +71,7 @@ class Decision:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """Every decision about a graph, in node order.
 
@@ -102,6 +103,23 @@ class Plan:
                     f"The residual join '{name}' may have one quantized operand, the shortcut, but the plan quantizes "
                     f"{both}. Set the spec of the other to null."
                 )
+
+    def __repr__(self) -> str:
+        return f"Plan({self.target}: {self.counts})"
+
+    def _repr_html_(self) -> str:
+        kinds = Counter((d.op, str(d.spec) if d.spec else "float", d.kind) for d in self.decisions)
+        rows = tuple((count, *kind) for kind, count in kinds.most_common())
+        return Table(f"Plan for {self.target}: {self.counts}", ("edges", "operator", "stored as", "why"), rows).html
+
+    @property
+    def counts(self) -> str:
+        """How much is quantized, in words."""
+        nodes = {decision.site.node for decision in self.quantized}
+        return (
+            f"{len(nodes)} nodes quantized: {len(self.activations)} activations, {len(self.weights)} weights, "
+            f"{len(self.residuals)} residual shortcuts; {len(self.ties)} groups share a scale."
+        )
 
     def _check_specs(self) -> None:
         """One activation is stored in one way."""

@@ -13,6 +13,7 @@ from onnxq.core.metric import Metric, OwnMetric
 from onnxq.core.names import without_names
 from onnxq.core.plan import Plan
 from onnxq.core.rest import Rest
+from onnxq.core.table import Table
 
 ALL_OUTPUTS = ""
 """Stands in place of an output's name for a figure that is of all outputs together."""
@@ -72,7 +73,7 @@ class RestReport:
         return {"type": self.type, "casts": self.casts, "kept": _rows(self.kept)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The account of one quantization.
 
@@ -124,14 +125,37 @@ class Report:
             for op, nodes in _by_op(view.nodes).items()
             if any(node.name in readers for node in nodes)
         }
-        left = [node for node in view.nodes if node.name in plan.first_refusals and node.name not in readers]
         return Report(
             quantized=quantized,
-            refused=_grouped((node.op, plan.first_refusals[node.name].kind, node.name) for node in left),
+            refused=refused_of(view, plan),
             residuals=plan.residuals,
             calibrators=dict(Counter(dict(_calibrated(plan)).values())),
             **rest,
         )
+
+    def __repr__(self) -> str:
+        done = ", ".join(f"{count} of {total} {op}" for op, (count, total) in self.quantized.items())
+        before, after = self.sizes
+        return f"Report({done or 'nothing'} in INT8; {self._closeness}; {before:,} to {after:,} bytes)"
+
+    def _repr_html_(self) -> str:
+        before, after = self.sizes
+        done = tuple((op, count, total) for op, (count, total) in self.quantized.items())
+        left = tuple((len(nodes), op, reason) for (op, reason), nodes in self.refused.items())
+        heading = f"{self._closeness}; {before:,} to {after:,} bytes ({after / before:.0%})"
+        return (
+            Table(heading, ("operator", "INT8", "of"), done).html
+            + Table("Not quantized", ("nodes", "operator", "why"), left).html
+        )
+
+    @property
+    def _closeness(self) -> str:
+        """The worst SQNR, in words."""
+        if self.fidelity is None:
+            return "fidelity not measured"
+        figures = [row["sqnr"] for row in self.fidelity.figures.values() if "sqnr" in row]
+        worst = f"SQNR {min(figures, key=lambda f: (not math.isnan(f), f)):.1f} dB" if figures else "no output compared"
+        return f"{worst} on {self.fidelity.samples} {self.data} samples"
 
     def to_json(self) -> dict[str, object]:
         """The report as plain data."""
@@ -142,6 +166,13 @@ class Report:
 
 
 Grouped = Mapping[tuple[str, str], tuple[str, ...]]
+
+
+def refused_of(view: GraphView, plan: Plan) -> Grouped:
+    """(operator, sentence) -> nodes that were considered and compute in float, the commonest first."""
+    readers = {decision.site.node for decision in plan.quantized if decision.computes_integers}
+    left = [node for node in view.nodes if node.name in plan.first_refusals and node.name not in readers]
+    return _grouped((node.op, plan.first_refusals[node.name].kind, node.name) for node in left)
 
 
 def _grouped(rows: Iterable[tuple[str, str, str]]) -> Grouped:

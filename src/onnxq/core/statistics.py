@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnxq.core import bins
 from onnxq.core.bins import MIDDLE, Counts
 from onnxq.core.format import Range
+from onnxq.core.table import Table
 from onnxq.errors import DataError
 
 Extremes = NDArray[np.float64]
@@ -95,7 +96,7 @@ def widest(some: Extremes, others: Extremes) -> Extremes:
     return np.stack([np.minimum(some[0], others[0]), np.maximum(some[1], others[1])])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Statistics:
     """The measured distributions of a calibration run.
 
@@ -106,6 +107,16 @@ class Statistics:
 
     model: str
     tensors: Mapping[str, TensorStatistics]
+
+    def __repr__(self) -> str:
+        return f"Statistics({len(self.tensors)} tensors on {self.samples} samples)"
+
+    def _repr_html_(self) -> str:
+        rows = tuple(
+            (name, f"{found.low:.5g}", f"{found.high:.5g}", f"{found.count:,}") for name, found in self.tensors.items()
+        )
+        head = ("tensor", "low", "high", "numbers")
+        return Table(f"{len(self.tensors)} tensors, measured on {self.samples} samples", head, rows).html
 
     @property
     def samples(self) -> int:

@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What `quantize` made, and from what.
 
@@ -74,6 +74,12 @@ class Result:
     statistics: Statistics
     report: Report
     recipe: Recipe
+
+    def __repr__(self) -> str:
+        return f"Result({len(self.model.graph.node)} nodes, {self.plan}, {self.report})"
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
 
 
 def quantize(

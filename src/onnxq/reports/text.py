@@ -61,7 +61,7 @@ def plan_table(plan: Plan, matches: Sequence[Match] = ()) -> RenderableType:
     lines = [Text(f"One scale for {', '.join(group)}") for group in plan.ties]
     lines += [Text(f"FP32 on request: {name}") for name in plan.fp32]
     rules = [_matches(matches)] if matches else []
-    return Group(table, *lines, *rules, Text(_counts(plan), style="bold"))
+    return Group(table, *lines, *rules, Text(plan.counts, style="bold"))
 
 
 def _matches(matches: Sequence[Match]) -> RenderableType:
@@ -86,14 +86,6 @@ def statistics_table(statistics: Statistics, verbose: bool) -> RenderableType:
         channels = str(found.channels.shape[1] or "")
         table.add_row(name, f"{found.low:.5g}", f"{found.high:.5g}", f"{found.count:,}", channels)
     return Group(table, Text(line))
-
-
-def _counts(plan: Plan) -> str:
-    nodes = {decision.site.node for decision in plan.quantized}
-    return (
-        f"{len(nodes)} nodes quantized: {len(plan.activations)} activations, {len(plan.weights)} weights, "
-        f"{len(plan.residuals)} residual shortcuts; {len(plan.ties)} groups share a scale."
-    )
 
 
 def _table(*columns: str) -> Table:
@@ -128,7 +120,7 @@ def _quantized(report: Report) -> RenderableType:
     sources = [f"{counted(count, 'scale')} of the {known}"] if count else []
     if report.calibration_samples or not sources:
         sources.append(counted(report.calibration_samples, "calibration sample"))
-    figures = ", ".join(f"{name} {_decibels(decibels)}" for name, decibels in report.tried.items())
+    figures = ", ".join(f"{name} {decibels(close)}" for name, close in report.tried.items())
     tried = f", the closest to FP32 on some of them: {figures}" if figures else ""
     ruled = "".join(f"; {name} for {count}" for name, count in report.calibrators.items())
     single = f"{ruled} tensor{'' if sum(report.calibrators.values()) == 1 else 's'}, by rule" if ruled else ""
@@ -183,7 +175,7 @@ def _fidelity(fidelity: Fidelity | None, data: str, low: str) -> RenderableType:
     columns = ("top-1 FP32", f"top-1 {low}", "same class") if labelled else ()
     table = _table("output", "SQNR", "cosine", *columns)
     for output, figures in fidelity.figures.items():
-        row = [output, _decibels(figures["sqnr"]), f"{figures['cosine']:.5f}"]
+        row = [output, decibels(figures["sqnr"]), f"{figures['cosine']:.5f}"]
         if "top1" in figures:
             before = fidelity.baselines[output]["top1"]
             row += [f"{before:.2f} %", f"{figures['top1']:.2f} %", f"{figures['agreement']:.2f} %"]
@@ -193,17 +185,19 @@ def _fidelity(fidelity: Fidelity | None, data: str, low: str) -> RenderableType:
     return _headed(f"Fidelity to FP32, on {where}", table)
 
 
-def _decibels(value: float) -> str:
+def decibels(value: float) -> str:
+    """An SQNR."""
     return f"{value:.1f} dB" if math.isfinite(value) else ("exact" if value > 0 else "no signal")
 
 
 def _size_and_time(report: Report) -> str:
     before, after = report.sizes
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
-    return f"{_bytes(before)} to {_bytes(after)} ({after / before:.0%}); {times}"
+    return f"{size(before)} to {size(after)} ({after / before:.0%}); {times}"
 
 
-def _bytes(count: float) -> str:
+def size(count: float) -> str:
+    """Bytes in a unit that fits."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

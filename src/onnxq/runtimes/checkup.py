@@ -26,6 +26,7 @@ MODULES = {"pyyaml": "yaml", "pillow": "PIL"}
 
 TESTED = {
     "fast-histogram": "0.14",
+    "jinja2": "3.1",
     "lazy-loader": "0.6",
     "matplotlib": "3.11",
     "numpy": "2.4",
@@ -46,6 +47,7 @@ PURPOSES = {
     "images": "images as samples",
     "plots": "charts",
     "polygraphy": "onnxq compare",
+    "report": "HTML reports",
     "rtx": "compiling without a GPU: inspect, build, --check",
     "search": "--max-drop, --min-sqnr",
     "tensorrt": "engines for TensorRT, on a GPU",
