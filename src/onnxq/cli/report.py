@@ -18,6 +18,7 @@ from onnxq.errors import DataError, OutputError, RecipeError
 from onnxq.pipeline import load_statistics, quantize
 from onnxq.pipeline.dossier import dossier_of, planned_dossier
 from onnxq.reports.html import check_report, report_html
+from onnxq.runtimes.polygraphy import check_package
 
 KINDS = (".html", ".htm")
 EXAMPLE = "example: onnxq report model.onnx report.html --stats stats.npz --eval heldout.npz --sensitivity ranking.json"
@@ -55,12 +56,18 @@ def add_report(command: argparse.ArgumentParser) -> None:
     command.add_argument("--report", type=Path, metavar="HTML", help=text)
 
 
-def check_page(page: Path | None, others: Iterable[Path | None] = ()) -> None:
+def check_page(page: Path | None, others: Iterable[Path | None] = (), measures: bool = False) -> None:
     """Refuses a page that cannot be written before any work is done.
+
+    Args:
+        page: where it goes, None if there is none.
+        others: what else is written.
+        measures: whether there are samples, on which the error of each tensor is measured.
 
     Raises:
         OutputError: it has another kind's name, or is another output too.
         RecipeError: a package is missing.
+        RuntimeFailure: Polygraphy is missing, which runs models side by side.
     """
     if page is None:
         return
@@ -69,13 +76,15 @@ def check_page(page: Path | None, others: Iterable[Path | None] = ()) -> None:
     if page.resolve() in {other.resolve() for other in others if other}:
         raise OutputError(f"The report and another output are both '{page}'. Give each its own name.")
     check_report()
+    if measures:
+        check_package()
 
 
 def run(options: argparse.Namespace) -> None:
     """Writes the page."""
     for given in shared.inputs_of(options, ("model", "stats", "plan", "sensitivity", "eval", "recipe")):
         files.check_output(given, options.output)
-    check_page(options.output)
+    check_page(options.output, measures=options.eval is not None)
     if options.eval is not None and options.stats is None:
         raise RecipeError("--eval measures a quantized model, which takes statistics to make. Give --stats too.")
     with Bar(options.quiet, verbose=False) as bar:
