@@ -62,7 +62,7 @@ def _boxes(parts: Parts, layout: Layout, numbers: Mapping[str, int]) -> Iterator
 def _operators(part: Part) -> str:
     ops = list(dict.fromkeys(node.op for node in part.nodes))
     count = f" ({len(part.nodes)})" if len(part.nodes) > 1 else ""
-    return short("+".join(ops), 20) + count
+    return short("+".join(ops), 20 - len(count)) + count
 
 
 def _pixels(point: Point) -> tuple[float, float]:
