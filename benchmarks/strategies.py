@@ -86,14 +86,13 @@ def remeasured(trials: Trials, allowed: float) -> None:
 
 def model_alone(trials: Trials, allowed: float) -> None:
     noises = measure_noise(trials.bench, trials.material, trials.few)
-    Search(trials, noises, allowed, exact=True).descend(Choice(), noises.model({}))
+    Search(trials, noises, allowed, exact=True).descend(Choice())
 
 
 def model_and_calibrators(trials: Trials, allowed: float) -> None:
     noises = measure_noise(trials.bench, trials.material, trials.few)
     search = Search(trials, noises, allowed, exact=True)
-    start = search.calibrated().choice
-    search.descend(start, noises.model(dict(start.calibrators)))
+    search.descend(search.starts()[0].choice)
 
 
 STRATEGIES: dict[str, Strategy] = {

@@ -12,11 +12,13 @@ import pytest
 ZOO = Path(os.environ.get("ONNXQ_ZOO", "/nonexistent"))
 HAS = {
     "browser": shutil.which("chromedriver") is not None and importlib.util.find_spec("selenium") is not None,
+    "docs": importlib.util.find_spec("mkdocstrings") is not None,
     "tensorrt": importlib.util.find_spec("tensorrt_rtx") is not None,
     "zoo": (ZOO / "models").is_dir(),
 }
 FIX = {
     "browser": "apt-get install chromium chromium-driver; pip install selenium",
+    "docs": "pip install 'onnxq[docs]'",
     "tensorrt": "pip install 'onnxq[rtx]'",
     "zoo": "set ONNXQ_ZOO to the folder of the model zoo",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from onnxq.catalog import pick
 from onnxq.catalog.metrics import METRICS
@@ -21,15 +22,18 @@ from onnxq.pipeline import Model, Result, Scaled, finished, scaled
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.scaling import replanned
 from onnxq.sensitivity.knapsack import check_solver
-from onnxq.sensitivity.origins import measure_noise
+from onnxq.sensitivity.origins import Noises, measure_noise
 from onnxq.sensitivity.search import Search
 from onnxq.sensitivity.trials import Judge, TimeUp, Trials
 
 EXACT = ("sqnr", "cosine")
 """Metrics that each sample adds to a little; the others count samples, of which few decide about a small drop."""
 
-CORRECTIONS = 3
-"""So often a search goes on because the written model, with its rest in a short type, does worse than INT8 alone."""
+CORRECTIONS, MORE = 8, 1.5
+"""So often a search goes on because the written model, with its rest in a short type, does worse than INT8 alone.
+
+It is then asked for so much more as the short type cost, and each time for this many times the last margin at least.
+"""
 
 
 def quantize_within(
@@ -121,18 +125,17 @@ class _Budgeting:
     def run(self, clock: Clock) -> tuple[Result, Outcome]:
         """The model that was chosen, as it is written, and what the search came to."""
         trials, judge = self.trials, self.trials.judge
-        allowed = wanted = judge.allowed(self.plain)
-        complete = True
+        allowed, margin, complete = judge.allowed(self.plain), 0.0, True
         for _ in range(CORRECTIONS):
             with clock.stage("search"):
-                complete = self._search(wanted)
-            chosen = trials.best(wanted) or trials.closest()
+                complete = self._search(allowed + margin)
+            chosen = trials.best(allowed + margin) or trials.closest()
             result = self._written(chosen.choice, clock)
             assert result.report.fidelity is not None  # there are samples
             reached = replace(chosen, figure=judge.figure(result.report.fidelity))
-            if reached.figure >= allowed or chosen.figure < wanted or not complete:
+            if reached.figure >= allowed or chosen.figure < allowed + margin or not complete:
                 break
-            wanted += 1.5 * (allowed - reached.figure)
+            margin = max(MORE * margin, chosen.figure - reached.figure)
         return result, Outcome(
             budget=judge.budget,
             baseline=judge.baseline(self.plain),
@@ -146,6 +149,10 @@ class _Budgeting:
             complete=complete,
         )
 
+    @cached_property
+    def _noises(self) -> Noises:
+        return measure_noise(self.trials.bench, self.trials.material, self.trials.few)
+
     def _search(self, wanted: float) -> bool:
         """Whether the search came to its end."""
         trials = self.trials
@@ -153,8 +160,7 @@ class _Budgeting:
             if trials.found[Choice()].figure < wanted:
                 trials.check_time()
                 check_solver()
-                noises = measure_noise(trials.bench, trials.material, trials.few)
-                Search(trials, noises, wanted, exact=trials.judge.metric.name in EXACT).run()
+                Search(trials, self._noises, wanted, exact=trials.judge.metric.name in EXACT).run()
         except TimeUp:
             return False
         return True

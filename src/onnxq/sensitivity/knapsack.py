@@ -10,6 +10,9 @@ from onnxq.sensitivity.noise import NoiseModel, cost
 NODES = 20_000
 """Where the solver stops to look for something better, so that it always ends, and always with the same result."""
 
+TOO_LOUD = 2.0
+"""What is louder than the limit must be in float, however much louder: huge coefficients would cost precision."""
+
 GAP = 1e-3
 """How far from the optimum it may end, as a share of it."""
 
@@ -49,7 +52,8 @@ def cheapest(model: NoiseModel, sqnr: float) -> frozenset[str]:
     rows = np.arange(len(reads)).repeat(2)
     variables = np.array([(group, len(groups) + o) for group, o in reads]).ravel()
     hears = csr_array((np.tile([1.0, -1.0], len(reads)), (rows, variables)), (len(reads), len(groups) + len(origins)))
-    noise = np.hstack([np.zeros((model.powers.shape[1], len(groups))), model.powers.T / 10 ** (-sqnr / 10)])
+    part = np.minimum(model.powers.T / 10 ** (-sqnr / 10), TOO_LOUD)
+    noise = np.hstack([np.zeros((len(part), len(groups))), part])
     costs = np.array([cost(group) for group in groups], np.float64)
     solved = milp(
         np.concatenate([-costs / max(1.0, costs.sum()), np.zeros(len(origins))]),

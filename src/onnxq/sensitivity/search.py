@@ -9,13 +9,11 @@ measured, because errors of neighbours partly cancel, which no sum of powers can
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 
 from onnxq.core.budget import Choice, Point
-from onnxq.core.group import Group
 from onnxq.sensitivity.knapsack import cheapest
-from onnxq.sensitivity.noise import NoiseModel, cost, decibels
+from onnxq.sensitivity.noise import cost, decibels
 from onnxq.sensitivity.origins import OWN, Noises
 from onnxq.sensitivity.trials import Trials
 
@@ -25,9 +23,14 @@ RUNGS, RUNG = 16, 3.0
 HALVINGS = 6
 """The limit is then found to within a twentieth of a dB."""
 
-EXCHANGES, ROUNDS = 24, 6
-"""Pairs of groups that are measured in each round of exchanges, those that would save the most; and how many rounds."""
+NEAR, PARENTS = 2.0, 32
+"""Choices that miss by so many dB at the most are looked around, the cheapest so many of them."""
 
+ROUNDS = 2
+"""So often calibrators are changed and groups exchanged, at the most."""
+
+AT_ONCE, FAILS = 16, 1
+"""So many choices are measured before it is thought over again, until so often none was better."""
 
 TOGETHER = 12
 """About so many numbers of changed calibrators are tried."""
@@ -55,24 +58,28 @@ class Search:
         Raises:
             TimeUp: the time limit passed.
         """
-        start = self.calibrated()
-        if start.figure >= self.allowed:
+        starts = self.starts()
+        if self.exact and self.allowed - NEAR <= starts[0].figure < self.allowed:
+            starts[0] = self._calibrate(starts[0])
+        if starts[0].figure >= self.allowed:
             return
-        model = self.noises.model(dict(start.choice.calibrators))
-        self.descend(start.choice, model)
-        if self.exact and (found := self.trials.best(self.allowed)):
-            self._calibrate(found)
-            self._take_back()
-            self._exchange(model)
+        for start in starts[: 1 if self.exact else None]:
+            self.descend(start.choice)
+        if self.exact:
+            self._refine()
 
-    def calibrated(self) -> Point:
-        """Full quantization with the best calibrators found for it."""
-        own, quiet = self.trials.measure([Choice(), Choice().calibrated(self.noises.quietest())])
-        best = quiet if quiet.figure > own.figure else own
-        return self._calibrate(best) if self.exact and best.figure < self.allowed else best
+    def starts(self) -> list[Point]:
+        """Full quantization with the recipe's calibrators and with those that make the least noise, the better first.
 
-    def descend(self, start: Choice, model: NoiseModel) -> None:
+        The other is left out if it is far worse.
+        """
+        points = self.trials.measure([Choice(), Choice().calibrated(self.noises.quietest())])
+        best, *others = sorted(dict.fromkeys(points), key=lambda point: -point.figure)
+        return [best, *(point for point in others if point.figure >= best.figure - NEAR)]
+
+    def descend(self, start: Choice) -> None:
         """Leaves as little in float as the noise model promises to suffice, and bisects to what really does."""
+        model = self.noises.model(dict(start.calibrators))
 
         def at(limit: float) -> Choice:
             return Choice(cheapest(model, limit), start.calibrators)
@@ -89,40 +96,76 @@ class Search:
             (point,) = self.trials.measure([at(middle)])
             low, high = (low, middle) if point.figure >= self.allowed else (middle, high)
 
+    def _refine(self) -> None:
+        """Turns what calibrators and chance have left above the budget into fewer groups in float, again and again."""
+        for _ in range(ROUNDS):
+            before = self.trials.best(self.allowed)
+            self._recalibrate()
+            self._take_back()
+            self._look_around()
+            if self.trials.best(self.allowed) == before:
+                return
+
     def _take_back(self) -> None:
         """Takes groups back into INT8, the most expensive that can be first, until none can."""
         best = self.trials.best(self.allowed)
-        candidates = self._in_float(best)
-        while best and candidates:
-            points = self.trials.measure([best.choice.without(group.name) for group in candidates])
-            candidates = [group for group, p in zip(candidates, points, strict=True) if p.figure >= self.allowed]
-            if candidates:
-                best = self.trials.found[best.choice.without(candidates.pop(0).name)]
+        names = (
+            sorted(best.choice.floats, key=lambda name: (-self._cost(Choice(frozenset([name]))), name)) if best else []
+        )
+        while best and names:
+            points = self.trials.measure([best.choice.without(name) for name in names])
+            names = [name for name, point in zip(names, points, strict=True) if point.figure >= self.allowed]
+            if names:
+                best = self.trials.found[best.choice.without(names.pop(0))]
 
-    def _exchange(self, model: NoiseModel) -> None:
-        """Takes an expensive group back into INT8 and leaves a cheaper one in float, as long as that helps."""
-        best = self.trials.best(self.allowed)
-        for _ in range(ROUNDS):
-            if best is None:
+    def _look_around(self) -> None:
+        """Measures what is cheaper and promises to hold, judged by what was measured most like it, until nothing does.
+
+        A choice that misses by little tells as much as one that holds: one group more in float may be what it lacks.
+        """
+        fails = 0
+        while fails < FAILS and (best := self.trials.best(self.allowed)):
+            around = [self._promising(best, parents) for parents in ([best], self._near(best)[:PARENTS])]
+            promising = list(dict.fromkeys(choice for choices in around for choice in choices[:AT_ONCE]))
+            if not promising:
                 return
-            choice = best.choice
-            pairs = islice(self._exchanges(model, choice), EXCHANGES)
-            points = self.trials.measure([choice.exchanging(*pair) for pair in pairs])
-            best = next((point for point in points if point.figure >= self.allowed), None)
+            points = self.trials.measure(promising)
+            fails = 0 if any(point.figure >= self.allowed for point in points) else fails + 1
 
-    def _exchanges(self, model: NoiseModel, choice: Choice) -> Iterator[tuple[str, str]]:
-        """Pairs (back into INT8, into float) that make no more noise by the model, the largest saving first."""
-        groups = self.trials.groups
-        pairs = [
-            (cost(back) - cost(into), back.name, into.name)
-            for back in (group for group in groups if group.name in choice.floats)
-            for into in (group for group in groups if group.name not in choice.floats)
-            if cost(into) < cost(back)
-        ]
-        limit = decibels(model.total(choice.floats))
-        for _, back, into in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
-            if decibels(model.total(choice.exchanging(back, into).floats)) >= limit:
-                yield back, into
+    def _promising(self, best: Point, parents: list[Point]) -> list[Choice]:
+        """Choices around `parents` that are cheaper than the best and promise to hold, the cheapest first."""
+        found: dict[Choice, int] = {}
+        limit = self._cost(best.choice)
+        for point in parents:
+            model = self.noises.model(dict(point.choice.calibrators))
+            offset = point.figure - decibels(model.total(point.choice.floats))
+            for choice in self._neighbours(point.choice):
+                promised = offset + decibels(model.total(choice.floats))
+                if promised >= self.allowed and choice not in self.trials.found and self._cost(choice) < limit:
+                    found[choice] = self._cost(choice)
+        return sorted(found, key=lambda choice: (found[choice], sorted(choice.floats), sorted(choice.calibrators)))
+
+    def _near(self, best: Point) -> list[Point]:
+        """Choices cheaper than the best that miss by little, the cheapest first."""
+        cheaper = [point for point in self.trials.found.values() if self._cost(point.choice) < self._cost(best.choice)]
+        near = [point for point in cheaper if self.allowed - NEAR <= point.figure < self.allowed]
+        return sorted(near, key=lambda point: (self._cost(point.choice), -point.figure))
+
+    def _neighbours(self, choice: Choice) -> Iterator[Choice]:
+        """One group back in INT8, one more in float, or both."""
+        floats = choice.floats
+        into = frozenset(group.name for group in self.trials.groups) - floats
+        sets = {floats - {back} | {name} - {""} for back in ("", *floats) for name in ("", *into)} - {floats}
+        return (replace(choice, floats=one) for one in sets)
+
+    def _cost(self, choice: Choice) -> int:
+        return sum(cost(group) for group in self.trials.groups if group.name in choice.floats)
+
+    def _recalibrate(self) -> None:
+        """Changes calibrators for the best choice, and takes them over to those that miss by little."""
+        if best := self.trials.best(self.allowed):
+            tuned = self._calibrate(best).choice
+            self.trials.measure([replace(tuned, floats=point.choice.floats) for point in self._near(best)])
 
     def _calibrate(self, start: Point) -> Point:
         """Changes calibrators: those that help the most alone, as many at once as help together."""
@@ -153,8 +196,3 @@ class Search:
                 if power not in seen and power < 2 * own:
                     seen.add(power)
                     yield dict.fromkeys(group, name)
-
-    def _in_float(self, point: Point | None) -> list[Group]:
-        """The groups that a choice leaves in float, the most expensive first."""
-        chosen = point.choice.floats if point else frozenset()
-        return sorted((group for group in self.trials.groups if group.name in chosen), key=lambda g: (-cost(g), g.name))
