@@ -11,7 +11,8 @@ from onnxq.errors import RecipeError
 
 KEYS = (
     "onnxq_recipe, target, int8, rest, io_types, format, granularity, calibrator, weight_format, weight_granularity, "
-    "weight_calibrator, percentile, tensorrt_cache, labels, seed, rules, include, skip, residuals"
+    "weight_calibrator, percentile, tensorrt_cache, labels, seed, rules, include, skip, "
+    "tensors, residuals"
 )
 RULE_KEYS = "select, calibrator, percentile, weight_calibrator, weight_granularity, skip, include, rest"
 SELECTOR_KEYS = "name, re, op, from, to, pattern, position, channels, is"
@@ -98,6 +99,10 @@ MALFORMED = {
     "Choose one of: per_channel, per_tensor.",
     "rules:\n- select: a\n  rest: half\n": "r.yaml:3: Unknown type of the rest 'half'. "
     "Choose one of: fp32, fp16, bf16.",
+    # tensors
+    "tensors: [a]\n": "r.yaml:1: tensors must have keys and values, such as 'key: value'. Got a list.",
+    "tensors:\n  a: max\n  b: maxx\n": "r.yaml:3: Unknown calibrator 'maxx'. Choose one of: auto, max, percentile, "
+    "entropy, mse. Did you mean 'max'?",
     # residuals
     "residuals: [a]\n": "r.yaml:1: residuals must have keys and values, such as 'key: value'. Got a list.",
     "residuals:\n  a: 0\n  b: 2\n": "r.yaml:3: The shortcut of 'b' is operand 0 or 1, or none. Got '2'.",

@@ -98,6 +98,7 @@ RECIPE = st.builds(
     weight_format=st.sampled_from([None, "int8"]),
     weight_granularity=GRANULARITIES,
     rules=st.lists(rules(), max_size=4).map(tuple),
+    tensors=st.dictionaries(NAMES, CALIBRATORS, max_size=3),
     residuals=st.dictionaries(NAMES, st.sampled_from([0, 1, None]), max_size=3),
 )
 

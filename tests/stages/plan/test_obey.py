@@ -36,6 +36,30 @@ def calibrators(found: Plan) -> dict[str, str | None]:
 
 
 class TestCalibrators:
+    def test_that_of_a_tensor_holds_whatever_rules_say_of_its_readers(self):
+        rules = [Rule("d", calibrator="max"), Rule("e", calibrator="entropy")]
+        found = plan(NET, TENSORRT, rules, tensors={"r": "percentile 99.9"})
+        assert calibrators(found)["r"] == "percentile 99.9"
+        assert {d.rule for d in found.quantized if d.site.tensor == "r"} == {"r"}
+
+    def test_tensors_that_share_a_scale_follow_the_first_that_is_named(self):
+        view = sketch("""
+            c = Conv(x, wc[16,16,3,3])
+            d = Conv(x, wd[16,16,3,3])
+            e = Conv(c, we[16,16,1,1])
+            h = Conv(d, wh[16,16,1,1])
+            s = Concat(c, d)
+            f = Conv(s, wf[16,32,1,1])
+        """)
+        found = plan(view, TENSORRT, tensors={"d": "max", "s": "entropy"})
+        assert found.ties == (("c", "d", "s"),)
+        assert calibrators(found) == dict.fromkeys("cds", "max")
+
+    def test_a_tensor_that_is_none_is_refused(self):
+        message = r"^The recipe calibrates the tensor 'rr', which the model lacks\. Did you mean 'r'\?$"
+        with pytest.raises(RecipeError, match=message):
+            plan(NET, TENSORRT, tensors={"rr": "max"})
+
     def test_a_rule_sets_that_of_the_activations_that_its_nodes_read(self):
         assert calibrators(made(Rule("c", calibrator="entropy"))) == {"x": "entropy"}
 
