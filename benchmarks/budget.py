@@ -17,8 +17,9 @@ from compare import processor, version
 from onnxq.catalog.metrics.sqnr import SQNR
 from onnxq.catalog.metrics.top1 import TOP1
 from onnxq.core.budget import Budget
+from onnxq.core.recipe import Recipe
 from per_tensor import calibrators as calibrators_of
-from strategies import STRATEGIES, Ground, Reached, pursue, shipped
+from strategies import PLAIN, STRATEGIES, Ground, Reached, pursue, shipped
 from table import line
 from unseen import Unseen, unseen
 
@@ -33,7 +34,8 @@ def strategies(options: argparse.Namespace) -> Iterator[str]:
     for case in find_cases(options.models or "[fy]*t*"):
         for floor in options.floors:
             ground = Ground.of(case, Budget(SQNR.name, floor=floor), options.samples)
-            yield _strategy_row(ground, "onnxq", shipped(ground))
+            yield _strategy_row(ground, "onnxq", shipped(ground, PLAIN))
+            yield _strategy_row(ground, "onnxq, the rest in FP16", shipped(ground, Recipe()))
             for name, strategy in STRATEGIES.items():
                 yield _strategy_row(ground, name, pursue(strategy, ground, options.limit))
 

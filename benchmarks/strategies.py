@@ -38,7 +38,7 @@ class Ground:
         calib, evaluation = (
             Samples(case.load(split, limit)[0]) for split, limit in (("calib", case.calib_samples), ("eval", samples))
         )
-        order = Order(calib, Recipe(), Execution(), None, evaluation)
+        order = Order(calib, PLAIN, Execution(), None, evaluation)
         return Ground(case, calib, evaluation, scaled(str(case.model), order, Clock(Silent())), Judge(budget, SQNR))
 
     @property
@@ -47,7 +47,7 @@ class Ground:
 
     def trials(self, limit: float | None) -> Trials:
         deadline = None if limit is None else time.monotonic() + limit
-        return Trials.of(self.found, Recipe(), self.judge, Execution(), deadline)
+        return Trials.of(self.found, PLAIN, self.judge, Execution(), deadline)
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,9 @@ class Reached:
     seconds: float
     cut: bool = False
 
+
+PLAIN = Recipe(rest="fp32")
+"""Short types would hide what strategies differ in: what they cost is not a matter of search."""
 
 Strategy = Callable[[Trials, float], None]
 """Measures choices until one holds the lowest figure that is allowed."""
@@ -115,11 +118,11 @@ def pursue(strategy: Strategy, ground: Ground, limit: float | None) -> Reached:
     return Reached(trials.best(ground.allowed), len(trials.found), time.perf_counter() - start, cut)
 
 
-def shipped(ground: Ground) -> Reached:
+def shipped(ground: Ground, recipe: Recipe) -> Reached:
     """What `onnxq quantize --min-sqnr` does, all of it: calibration and the written model are within its time."""
     budget = replace(ground.judge.budget, best_effort=True)
     start = time.perf_counter()
-    _, outcome = quantize_within(budget, str(ground.case.model), ground.calib, evaluation=ground.evaluation)
+    _, outcome = quantize_within(budget, str(ground.case.model), ground.calib, recipe, evaluation=ground.evaluation)
     reached = outcome.reached if outcome.met else None
     return Reached(reached, outcome.trials, time.perf_counter() - start)
 

@@ -17,12 +17,18 @@ def add_report(command: argparse.ArgumentParser) -> None:
     command.add_argument("--report", type=Path, metavar="HTML", help=text)
 
 
-def check_page(page: Path | None, others: Iterable[Path | None] = ()) -> None:
+def check_page(page: Path | None, others: Iterable[Path | None] = (), measures: bool = False) -> None:
     """Refuses a page that cannot be written before any work is done.
+
+    Args:
+        page: where it goes, None if there is none.
+        others: what else is written.
+        measures: whether there are samples, on which the error of each tensor is measured.
 
     Raises:
         OutputError: it has another kind's name, or is another output too.
         RecipeError: a package is missing.
+        RuntimeFailure: Polygraphy is missing, which runs models side by side.
     """
     if page is None:
         return
@@ -31,5 +37,8 @@ def check_page(page: Path | None, others: Iterable[Path | None] = ()) -> None:
     if page.resolve() in {other.resolve() for other in others if other}:
         raise OutputError(f"The report and another output are both '{page}'. Give each its own name.")
     from onnxq.reports.html import check_report  # noqa: PLC0415 - it takes as long as all else
+    from onnxq.runtimes.polygraphy import check_package  # noqa: PLC0415
 
     check_report()
+    if measures:
+        check_package()

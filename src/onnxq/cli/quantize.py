@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> None:
         for output in filter(None, (options.output, options.save_recipe, options.front, options.report)):
             files.check_output(given, output)
     _check_save(options)
-    check_page(options.report, (options.output, options.save_recipe, options.front))
+    measures = options.eval is not None or options.calib is not None
+    check_page(options.report, (options.output, options.save_recipe, options.front), measures)
     budget = budget_of(options)
     with Bar(options.quiet or options.json, options.verbose) as bar:
         result, outcome = _quantized(options, budget, bar)

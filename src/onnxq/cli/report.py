@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     """Writes the page."""
     for given in shared.inputs_of(options, ("model", "stats", "plan", "sensitivity", "eval", "recipe")):
         files.check_output(given, options.output)
-    check_page(options.output)
+    check_page(options.output, measures=options.eval is not None)
     if options.eval is not None and options.stats is None:
         raise RecipeError("--eval measures a quantized model, which takes statistics to make. Give --stats too.")
     with Bar(options.quiet, verbose=False) as bar:

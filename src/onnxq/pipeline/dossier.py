@@ -22,7 +22,7 @@ from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
 from onnxq.core.samples import Samples
 from onnxq.core.work import Sizes, macs_of
-from onnxq.errors import RecipeError
+from onnxq.errors import ModelError, RecipeError
 from onnxq.pipeline import Result
 from onnxq.pipeline.comparison import Models, compare
 from onnxq.pipeline.recipe_file import resolved
@@ -66,7 +66,10 @@ def dossier_of(
     if data is None or result.report.fidelity is None:
         return found
     few = replace(data, first=min(COMPARED, data.first or COMPARED))
-    compared = compare(Models(model, result.model), few, layers=True, execution=execution)
+    try:
+        compared = compare(Models(model, result.model), few, layers=True, execution=execution)
+    except ModelError:  # no tensor has a name in both models
+        return found
     return replace(found, layers=compared.layers, layer_samples=compared.samples)
 
 

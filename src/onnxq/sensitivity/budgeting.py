@@ -29,10 +29,13 @@ from onnxq.sensitivity.trials import Judge, TimeUp, Trials
 EXACT = ("sqnr", "cosine")
 """Metrics that each sample adds to a little; the others count samples, of which few decide about a small drop."""
 
-CORRECTIONS, MORE = 8, 1.5
+WRITTEN = 8
+"""So many choices are judged as they are written, until one holds."""
+
+CORRECTIONS, MORE = 4, 1.5
 """So often a search goes on because the written model, with its rest in a short type, does worse than INT8 alone.
 
-It is then asked for so much more as the short type cost, and each time for this many times the last margin at least.
+It is then asked for as much more as was lacking, and each time for this many times the last margin at least.
 """
 
 
@@ -129,13 +132,10 @@ class _Budgeting:
         for _ in range(CORRECTIONS):
             with clock.stage("search"):
                 complete = self._search(allowed + margin)
-            chosen = trials.best(allowed + margin) or trials.closest()
-            result = self._written(chosen.choice, clock)
-            assert result.report.fidelity is not None  # there are samples
-            reached = replace(chosen, figure=judge.figure(result.report.fidelity))
-            if reached.figure >= allowed or chosen.figure < allowed + margin or not complete:
+            result, reached = self._judged(allowed + margin, allowed, clock)
+            if reached.figure >= allowed or not (complete and trials.best(allowed + margin)):
                 break
-            margin = max(MORE * margin, chosen.figure - reached.figure)
+            margin = max(MORE * margin, allowed - reached.figure)
         return result, Outcome(
             budget=judge.budget,
             baseline=judge.baseline(self.plain),
@@ -164,6 +164,26 @@ class _Budgeting:
         except TimeUp:
             return False
         return True
+
+    def _judged(self, wanted: float, allowed: float, clock: Clock) -> tuple[Result, Point]:
+        """The cheapest that holds as it is written, of the first few that hold in INT8 alone; else the closest of them.
+
+        What a short type costs differs by a dB between choices that are otherwise alike.
+        """
+        closest: tuple[Result, Point] | None = None
+        first: dict[frozenset[str], Point] = {}
+        for point in self.trials.holding(wanted):
+            first.setdefault(point.choice.floats, point)
+        for point in list(first.values())[:WRITTEN] or [self.trials.closest()]:
+            result = self._written(point.choice, clock)
+            assert result.report.fidelity is not None  # there are samples
+            reached = replace(point, figure=self.trials.judge.figure(result.report.fidelity))
+            if closest is None or reached.figure > closest[1].figure:
+                closest = result, reached
+            if reached.figure >= allowed:
+                break
+        assert closest is not None  # something was tried
+        return closest
 
     def _written(self, choice: Choice, clock: Clock) -> Result:
         asked = self.trials.material.asked(choice)

@@ -156,11 +156,14 @@ class Trials:
 
     def best(self, allowed: float) -> Point | None:
         """The cheapest choice with at least the figure `allowed`, None if there is none."""
+        return next(iter(self.holding(allowed)), None)
+
+    def holding(self, allowed: float) -> list[Point]:
+        """Choices with at least the figure `allowed`, the cheapest first."""
         costs = {group.name: cost(group) for group in self.groups}
-        return min(
+        return sorted(
             (point for point in self.found.values() if point.figure >= allowed and point.share > 0.0),
             key=lambda p: (sum(costs[name] for name in p.choice.floats), -p.figure, len(p.choice.calibrators)),
-            default=None,
         )
 
     def closest(self) -> Point:

@@ -19,8 +19,7 @@ from onnxq.core.spec import PerAxis, Spec
 from onnxq.core.standings import Standing, Standings
 from onnxq.core.tally import measured
 from onnxq.errors import RecipeError
-from onnxq.reports.html import report_html
-from onnxq.reports.html import verdict
+from onnxq.reports.html import report_html, verdict
 
 NASTY = '<script>alert("1")</script>'
 WEIGHT = np.array([[1.0, -2.0]], np.float32)

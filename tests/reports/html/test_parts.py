@@ -46,10 +46,30 @@ def test_if_these_are_too_many_runs_of_any_kind_are():
     assert len(box.nodes) == 4
 
 
-@pytest.mark.parametrize("most", [1, 4, 100])
-def test_branches_stay_apart_and_edges_run_downwards(most):
-    nodes = [*chain("a", "b"), Node("left", "Op", ("b",), ("l",)), Node("right", "Op", ("b",), ("r",))]
-    found = parts_of(dossier([*nodes, Node("join", "Op", ("l", "r"), ("y",))]), most)
-    assert sorted(name for box in boxes(found) for name in box) == ["a", "b", "join", "left", "right"]
+def diamonds(count):
+    nodes = []
+    for number in range(count):
+        top = f"join{number - 1}" if number else "x"
+        nodes += [Node(f"{side}{number}", "Op", (top,), (f"{side}{number}",)) for side in ("left", "right")]
+        nodes.append(Node(f"join{number}", "Op", (f"left{number}", f"right{number}"), (f"join{number}",)))
+    return nodes
+
+
+@pytest.mark.parametrize("most", [2, 4, 5, 100])
+def test_no_node_is_lost_and_edges_run_downwards(most):
+    nodes = diamonds(4)
+    found = parts_of(dossier(nodes), most)
+    assert sorted(name for box in boxes(found) for name in box) == sorted(node.name for node in nodes)
     assert all(start < end for start, end in found.edges)
-    assert len(found.edges) >= 4
+
+
+def test_what_branches_everywhere_is_cut_where_one_tensor_crosses():
+    assert boxes(parts_of(dossier(diamonds(3)), most=5)) == [
+        ["left0", "right0", "join0"],
+        ["left1", "right1", "join1"],
+        ["left2", "right2", "join2"],
+    ]
+
+
+def test_thousands_of_branches_are_few_boxes():
+    assert 100 <= len(parts_of(dossier(diamonds(1000))).boxes) <= 300

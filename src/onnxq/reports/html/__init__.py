@@ -15,7 +15,7 @@ from onnxq.errors import RecipeError
 from onnxq.reports.html.verdict import cards, error_share
 from onnxq.reports.text import decibels
 
-DRAWN = 300
+DRAWN = 200
 """Tensors of a kind that are drawn: those that lose most to clipping, or whose channels differ most."""
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from onnxq.core.crossing import crossing
 from onnxq.core.dossier import INSIDE, INT8, Dossier
 from onnxq.core.graph import Node
 
 MOST = 300
 """Nodes that are drawn one by one."""
-
-LIMIT = 1500
-"""Parts of a picture that can be looked at."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +44,18 @@ class Parts:
 
 
 def parts_of(dossier: Dossier, most: int = MOST) -> Parts:
-    """The nodes of a graph; if there are more than `most`, runs of them of one kind; if these are too many, of any."""
+    """The nodes of a graph, or what they are drawn as if there are more than `most`.
+
+    Tried are chains of nodes of one kind, then any chains, then all that lies between places that one tensor crosses.
+    """
     nodes, links = dossier.view.nodes, dict(_links(dossier))
-    parts = _cut(dossier, links, set())
-    for same in (True, False):
-        if len(parts.boxes) <= most:
-            break
-        joined = {pair for pair in _chains(links) if not same or _alike(dossier, nodes[pair[0]], nodes[pair[1]])}
-        parts = _cut(dossier, links, joined)
-    return parts
+    chains = tuple(_chains(links))
+    alike = tuple(pair for pair in chains if _alike(dossier, nodes[pair[0]], nodes[pair[1]]))
+    for joined in ((), alike, chains):
+        owners = _owners(len(nodes), joined)
+        if len(set(owners)) <= most:
+            return _cut(dossier, links, owners)
+    return _cut(dossier, links, _blocks(dossier, most))
 
 
 def _links(dossier: Dossier) -> Iterator[tuple[tuple[int, int], bool]]:
@@ -81,22 +83,36 @@ def _alike(dossier: Dossier, one: Node, other: Node) -> bool:
     return len(kinds) == 1
 
 
-def _cut(dossier: Dossier, links: dict[tuple[int, int], bool], joined: set[tuple[int, int]]) -> Parts:
-    owner: dict[int, int] = {}
+def _owners(count: int, joined: Iterable[tuple[int, int]]) -> list[int]:
+    """The box of each node, where the pairs `joined` are in one box."""
     before = {end: start for start, end in joined}
-    members: list[list[Node]] = []
-    for number, node in enumerate(dossier.view.nodes):
-        if number not in before:
-            members.append([])
-        owner[number] = owner[before[number]] if number in before else len(members) - 1
-        members[owner[number]].append(node)
+    owners: list[int] = []
+    boxes = 0
+    for number in range(count):
+        owners.append(owners[before[number]] if number in before else boxes)
+        boxes += number not in before
+    return owners
+
+
+def _blocks(dossier: Dossier, most: int) -> list[int]:
+    """The box of each node, where about `most` boxes end at places that one tensor crosses."""
+    count = len(dossier.view.nodes)
+    narrow = [place for place, tensors in enumerate(crossing(dossier.view)) if len(tensors) == 1 and 0 < place < count]
+    borders = narrow[:: len(narrow) // most + 1]
+    return [bisect_right(borders, place) for place in range(count)]
+
+
+def _cut(dossier: Dossier, links: dict[tuple[int, int], bool], owners: list[int]) -> Parts:
+    members: dict[int, list[Node]] = {}
+    for node, owner in zip(dossier.view.nodes, owners, strict=True):
+        members.setdefault(owner, []).append(node)
     edges: dict[tuple[int, int], bool] = {}
     for (start, end), integers in links.items():
-        if owner[start] != owner[end]:
-            pair = owner[start], owner[end]
+        pair = owners[start], owners[end]
+        if pair[0] != pair[1]:
             edges[pair] = edges.get(pair, False) or integers
-    boxes = tuple(Part(tuple(nodes), _kind(dossier, nodes)) for nodes in members)
-    return Parts(boxes, edges, not joined)
+    boxes = tuple(Part(tuple(nodes), _kind(dossier, nodes)) for _, nodes in sorted(members.items()))
+    return Parts(boxes, edges, len(boxes) == len(owners))
 
 
 def _kind(dossier: Dossier, nodes: list[Node]) -> str:

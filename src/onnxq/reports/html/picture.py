@@ -7,7 +7,7 @@ from html import escape
 
 from onnxq.core.dossier import Dossier
 from onnxq.reports.html.layout import Layout, Point, layered
-from onnxq.reports.html.parts import LIMIT, MOST, Part, Parts, parts_of
+from onnxq.reports.html.parts import MOST, Part, Parts, parts_of
 from onnxq.reports.html.plots import short
 
 WIDTH, HEIGHT = 132, 30
@@ -16,20 +16,18 @@ ACROSS, DOWN = 150, 54
 
 
 def graph_svg(dossier: Dossier, numbers: Mapping[str, int]) -> tuple[str, str]:
-    """The picture, and a sentence about what it shows; no picture if there is too much to look at.
+    """The picture, and a sentence about what it shows.
 
     Args:
         dossier: of a model.
         numbers: node -> its number; the page has an element "n" + number for each.
     """
     parts = parts_of(dossier)
-    if len(parts.boxes) > LIMIT:
-        return "", f"The graph has {len(parts.boxes)} parts, too many for a picture. The table below has all nodes."
     layout = layered(len(parts.boxes), parts.edges)
     width, height = round(layout.width * ACROSS) + 20, layout.height * DOWN
     body = "".join((*_edges(parts, layout), *_boxes(parts, layout, numbers)))
     svg = f'<svg class="graph" role="img" aria-label="graph" width="{width}" height="{height}" '
-    runs = f" as {len(parts.boxes)} boxes: a box is a run of nodes of one kind where there are more than {MOST}"
+    runs = f" as {len(parts.boxes)} boxes: where there are more than {MOST} nodes, a box is several"
     what = f"{len(dossier.view.nodes)} nodes{'' if parts.whole else runs}."
     return f'{svg}viewBox="0 0 {width} {height}">{body}</svg>', what
 
@@ -64,7 +62,7 @@ def _boxes(parts: Parts, layout: Layout, numbers: Mapping[str, int]) -> Iterator
 def _operators(part: Part) -> str:
     ops = list(dict.fromkeys(node.op for node in part.nodes))
     count = f" ({len(part.nodes)})" if len(part.nodes) > 1 else ""
-    return short("+".join(ops), 20) + count
+    return short("+".join(ops), 20 - len(count)) + count
 
 
 def _pixels(point: Point) -> tuple[float, float]:

@@ -48,6 +48,9 @@ STYLE: Any = {
 SMALL, WIDE = (3.4, 1.5), (9.0, 3.0)
 """Inches."""
 
+FRAME = (0.13, 0.17, 0.85, 0.79)
+"""Where the axes of a small plot lie in it: left, bottom, width, height."""
+
 MOST = 40
 """Bars of a chart."""
 
@@ -167,9 +170,10 @@ def _drawn(draw: Callable[[Axes], None], size: tuple[float, float], key: str) ->
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     with rc_context({**STYLE, "svg.hashsalt": key}):
-        sheet = Figure(figsize=size, layout="constrained")
+        small = size == SMALL
+        sheet = Figure(figsize=size, layout=None if small else "constrained")  # which takes as long as all the rest
         sheet.patch.set_visible(False)
-        panel = sheet.subplots()
+        panel = sheet.add_axes(FRAME) if small else sheet.subplots()
         panel.patch.set_visible(False)
         draw(panel)
         file = io.StringIO()
