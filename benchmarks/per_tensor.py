@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from cases import Arrays, Case
 from onnxq import onnx_io
 from onnxq.catalog.metrics.sqnr import SQNR
@@ -69,10 +71,11 @@ def calibrators(case: Case, samples: int) -> Calibrators:
 
 
 def split(case: Case) -> tuple[Arrays, Arrays]:
-    """The calibration samples that are counted, and those kept aside; a fifth is where there are no others."""
+    """Calibration samples to count, and others, spread among them, to keep aside: at least a fifth."""
     arrays, _ = case.load("calib", None)
     total = len(next(iter(arrays.values())))
-    count = min(case.calib_samples, total - total // 5)
-    return tuple(
-        {name: array[part] for name, array in arrays.items()} for part in (slice(count), slice(count, count + ASIDE))
-    )
+    spare = min(ASIDE, max(total - case.calib_samples, total // 5))
+    aside = np.arange(total) % (total // spare) == 0
+    parts = np.flatnonzero(~aside)[: case.calib_samples], np.flatnonzero(aside)[:ASIDE]
+    counted, kept = ({name: array[part] for name, array in arrays.items()} for part in parts)
+    return counted, kept

@@ -1,9 +1,9 @@
 """Finds what to leave in float so that a budget holds, with as much as possible in INT8.
 
 The noise model says which choices are worth measuring (`knapsack.py`): one for each of some limits of noise. Between
-the best that holds and the next that does not, bisection follows. Where the figure is free of chance, groups are then
-taken back into INT8 one by one, or exchanged for cheaper ones, and calibrators are changed, as long as that helps:
-measured, because errors of neighbours partly cancel, which no sum of powers can know.
+the best that holds and the next that does not, bisection follows. Where the figure is free of chance, calibrators are
+then changed, groups taken back into INT8 one by one, or exchanged for cheaper ones, as long as that helps: measured,
+because errors of neighbours partly cancel, which no sum of powers can know.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ NEAR, PARENTS = 2.0, 32
 ROUNDS = 2
 """So often calibrators are changed and groups exchanged, at the most."""
 
-AT_ONCE, FAILS = 16, 1
-"""So many choices are measured before it is thought over again, until so often none was better."""
+AT_ONCE = 16
+"""So many choices around the best, and around those near it, are measured before it is thought over again."""
 
 TOGETHER = 12
 """About so many numbers of changed calibrators are tried."""
@@ -109,9 +109,8 @@ class Search:
     def _take_back(self) -> None:
         """Takes groups back into INT8, the most expensive that can be first, until none can."""
         best = self.trials.best(self.allowed)
-        names = (
-            sorted(best.choice.floats, key=lambda name: (-self._cost(Choice(frozenset([name]))), name)) if best else []
-        )
+        chosen = [group for group in self.trials.groups if best and group.name in best.choice.floats]
+        names = [group.name for group in sorted(chosen, key=lambda group: (-cost(group), group.name))]
         while best and names:
             points = self.trials.measure([best.choice.without(name) for name in names])
             names = [name for name, point in zip(names, points, strict=True) if point.figure >= self.allowed]
@@ -123,14 +122,11 @@ class Search:
 
         A choice that misses by little tells as much as one that holds: one group more in float may be what it lacks.
         """
-        fails = 0
-        while fails < FAILS and (best := self.trials.best(self.allowed)):
+        while best := self.trials.best(self.allowed):
             around = [self._promising(best, parents) for parents in ([best], self._near(best)[:PARENTS])]
-            promising = list(dict.fromkeys(choice for choices in around for choice in choices[:AT_ONCE]))
-            if not promising:
+            points = self.trials.measure(choice for choices in around for choice in choices[:AT_ONCE])
+            if not any(point.figure >= self.allowed for point in points):
                 return
-            points = self.trials.measure(promising)
-            fails = 0 if any(point.figure >= self.allowed for point in points) else fails + 1
 
     def _promising(self, best: Point, parents: list[Point]) -> list[Choice]:
         """Choices around `parents` that are cheaper than the best and promise to hold, the cheapest first."""
