@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from onnxq.catalog import pick
 from onnxq.catalog.metrics import METRICS
@@ -20,14 +21,14 @@ from onnxq.errors import BudgetError, RecipeError
 from onnxq.pipeline import Model, Result, Scaled, finished, scaled
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.scaling import rescaled
-from onnxq.sensitivity.origins import measure_noise
+from onnxq.sensitivity.origins import Noises, measure_noise
 from onnxq.sensitivity.search import Search
 from onnxq.sensitivity.trials import Judge, TimeUp, Trials
 
 EXACT = ("sqnr", "cosine")
 """Metrics that each sample adds to a little; the others count samples, of which few decide about a small drop."""
 
-WRITTEN = 8
+WRITTEN = 4
 """So many choices are judged as they are written, until one holds."""
 
 CORRECTIONS = 3
@@ -144,14 +145,18 @@ class _Budgeting:
             complete=complete,
         )
 
+    @cached_property
+    def noises(self) -> Noises:
+        """Of all that is quantized; measured once, however often a search goes on."""
+        return measure_noise(self.trials.bench, self.trials.material, self.trials.few)
+
     def _search(self, wanted: float) -> bool:
         """Whether the search came to its end."""
         trials = self.trials
         try:
             if trials.found[Choice()].figure < wanted:
                 trials.check_time()
-                noises = measure_noise(trials.bench, trials.material, trials.few)
-                Search(trials, noises, wanted, exact=trials.judge.metric.name in EXACT).run()
+                Search(trials, self.noises, wanted, exact=trials.judge.metric.name in EXACT).run()
         except TimeUp:
             return False
         return True
