@@ -35,9 +35,9 @@ def strategies(options: argparse.Namespace) -> Iterator[str]:
         for floor in options.floors:
             ground = Ground.of(case, Budget(SQNR.name, floor=floor), options.samples)
             yield _strategy_row(ground, "onnxq", shipped(ground, PLAIN))
-            yield _strategy_row(ground, "onnxq, the rest in FP16", shipped(ground, Recipe()))
             for name, strategy in STRATEGIES.items():
                 yield _strategy_row(ground, name, pursue(strategy, ground, options.limit))
+            yield _strategy_row(ground, "onnxq, the rest in FP16", shipped(ground, Recipe()))
 
 
 def labelled(options: argparse.Namespace) -> Iterator[str]:

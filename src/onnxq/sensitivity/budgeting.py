@@ -29,7 +29,7 @@ from onnxq.sensitivity.trials import Judge, TimeUp, Trials
 EXACT = ("sqnr", "cosine")
 """Metrics that each sample adds to a little; the others count samples, of which few decide about a small drop."""
 
-WRITTEN = 8
+WRITTEN = 4
 """So many choices are judged as they are written, until one holds."""
 
 CORRECTIONS, MORE = 4, 1.5
@@ -151,6 +151,7 @@ class _Budgeting:
 
     @cached_property
     def _noises(self) -> Noises:
+        """Of all that is quantized; measured once, however often a search goes on."""
         return measure_noise(self.trials.bench, self.trials.material, self.trials.few)
 
     def _search(self, wanted: float) -> bool:
