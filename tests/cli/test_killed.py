@@ -73,7 +73,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, s
 
 
 HOLDS = [
-    ("onnxq.pipeline", "measure"),
+    ("onnxq.pipeline.scaling", "measure"),
     ("os", "write"),  # the first bytes
     ("os", "fsync"),  # all bytes, but no name
 ]

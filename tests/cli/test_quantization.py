@@ -16,7 +16,7 @@ def options(command: str) -> set[str]:
 
 
 def test_sensitivity_takes_what_quantize_takes_but_what_is_about_the_written_model():
-    written = {"--rest", "--io-types", "--no-int8", "--check", "--save-recipe", "--seed"}
+    written = {"--rest", "--io-types", "--no-int8", "--check", "--save-recipe", "--seed", "--report"}
     budget = {"--max-drop", "--min-sqnr", "--best-effort", "--time-limit", "--front"}
     assert options("quantize") - options("sensitivity") == written | budget
 
