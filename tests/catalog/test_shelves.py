@@ -11,6 +11,7 @@ import pytest
 from onnxq import catalog
 from onnxq.catalog import pick
 from onnxq.catalog.calibrators import CALIBRATORS
+from onnxq.catalog.fixes import FIXES
 from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.formats import FORMATS
 from onnxq.catalog.metrics import METRICS
@@ -23,6 +24,7 @@ from onnxq.errors import RecipeError
 
 SHELVES = {
     "calibrators": CALIBRATORS,
+    "fixes": FIXES,
     "floats": FLOATS,
     "formats": FORMATS,
     "metrics": METRICS,

@@ -33,6 +33,7 @@ class Recipe:
         tensors: the calibrators of single activations, by name; these hold whatever rules say of their readers.
         residuals: for residual joins by name, the operand that is the shortcut: 0, 1, or None if neither is to be
             quantized.
+        fixes: names of what is done to the model so that it loses less; their order does not matter.
         labels: the name of the evaluation array that holds class numbers; found by itself if it is the only extra one.
         rest: the floating-point type of what is not quantized: "fp32", "fp16" or "bf16"; the target's if None.
         low_io: whether inputs and outputs of the model are of that type too.
@@ -59,11 +60,12 @@ class Recipe:
     rules: Sequence[Rule] = ()
     tensors: Mapping[str, str] = field(default_factory=dict)
     residuals: Mapping[str, int | None] = field(default_factory=dict)
+    fixes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for name in ("skip", "include"):
+        for name, what in (("skip", "selectors"), ("include", "selectors"), ("fixes", "names")):
             if isinstance(value := getattr(self, name), str):
-                raise RecipeError(f"{name} is a list of selectors. Got '{value}': write ('{value}',).")
+                raise RecipeError(f"{name} is a list of {what}. Got '{value}': write ('{value}',).")
         check_percentile(self.percentile)
         if not isinstance(self.seed, int):
             raise RecipeError(f"seed must be a number. Got {self.seed!r}.")

@@ -20,6 +20,7 @@ from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
 from onnxq.errors import DataError
 from onnxq.pipeline.checkpoint import Checkpoint
+from onnxq.pipeline.fixing import corrected, preserved
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.product import Product, produce
 from onnxq.pipeline.recipe_file import load_recipe, resolved, save_recipe
@@ -107,7 +108,8 @@ def quantize(
         StageError: onnxq or a runtime failed.
     """
     clock = Clock(execution.observer)
-    return finished(scaled(model, Order(calib, recipe, execution, plan, evaluation), clock), recipe, execution, clock)
+    order = Order(calib, recipe, execution, plan, evaluation)
+    return finished(preserved(scaled(model, order, clock), order, clock), recipe, execution, clock)
 
 
 def finished(
@@ -125,6 +127,7 @@ def finished(
     Raises:
         StageError: onnxq or a runtime failed.
     """
+    found = corrected(found, recipe, execution, clock)
     begun, statistics, scales = found.ready, found.statistics, found.scales
     given, subject, made = begun.given, begun.subject, begun.plan
     with clock.stage("rewrite"):

@@ -11,12 +11,13 @@ from onnxq.core.graph import GraphView, Site
 from onnxq.core.names import Names
 from onnxq.core.scales import Scales
 from onnxq.core.spec import Spec
+from onnxq.stages.rewrite.edited import edited
 from onnxq.stages.rewrite.emulated import emulated
 from onnxq.stages.rewrite.lowered import Lowered, lowered
 from onnxq.stages.rewrite.pairs import Pair, activation_pair, weight_pair
 from onnxq.stages.rewrite.protos import names_in, replace_all
 
-__all__ = ["Lowered", "emulated", "lowered", "rewrite"]
+__all__ = ["Lowered", "edited", "emulated", "lowered", "rewrite"]
 
 
 def rewrite(

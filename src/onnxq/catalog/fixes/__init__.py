@@ -1,0 +1,5 @@
+"""What can be done to a model so that it loses less: from a Case to what is Fixed, in the order of application."""
+
+from onnxq.core.fix import Fix
+
+FIXES: tuple[Fix, ...] = ()

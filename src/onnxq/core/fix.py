@@ -1,0 +1,95 @@
+"""What a fix is: it changes a model before it is quantized, so that less is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from onnxq.core.batch import Run, Source
+from onnxq.core.graph import GraphView
+from onnxq.core.observer import Observer
+from onnxq.core.plan import Plan
+from onnxq.core.scales import Scales
+from onnxq.core.statistics import Statistics
+
+
+class Lab(Protocol):
+    """Makes models that can be run of what a fix works with."""
+
+    def __call__(self, view: GraphView, scales: Scales | None, tensors: Sequence[str]) -> Run:
+        """A model that computes `tensors`.
+
+        Args:
+            view: its graph and its constants.
+            scales: of all Q/DQ that the plan asks for; None computes in float.
+            tensors: what a call returns.
+        """
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model on its way to being quantized, as a fix finds it.
+
+    Attributes:
+        view: the model with what earlier fixes made of it; in float, with the tensors that the plan names.
+        reference: what the quantized model is to come close to. Tensors that both have mean the same in both.
+        plan: which edges have Q/DQ.
+        scales: of everything that the plan quantizes.
+        statistics: of the float model: all activations that the plan quantizes, and the extremes of more.
+        samples: typical inputs, always in the same order and the same batches.
+        run: makes models that can be run.
+        observer: told of the progress as often as possible, since it may stop a fix that takes too long.
+        cores: threads that may compute at a time.
+        seed: chooses wherever something is drawn.
+    """
+
+    view: GraphView
+    reference: GraphView
+    plan: Plan
+    scales: Scales
+    statistics: Statistics
+    samples: Source
+    run: Lab
+    observer: Observer
+    cores: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """What a fix makes of a model.
+
+    Nodes keep their names, and quantized edges their tensor, node and input index, so that the plan holds as before.
+
+    Attributes:
+        view: the graph and its constants. A quantized weight that lies on the grid of its scale is stored as it is.
+        scales: of everything that the plan quantizes; None if all is to be measured anew.
+        notes: sentences for people who want to know all: what was done, and what was left and why.
+    """
+
+    view: GraphView
+    scales: Scales | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Fix(Protocol):
+    """A way to lose less. Implementations are frozen: their fields are their parameters."""
+
+    @property
+    def name(self) -> str:
+        """As recipes spell it."""
+
+    @property
+    def doc(self) -> str:
+        """A line for people."""
+
+    @property
+    def preserves(self) -> bool:
+        """Whether the float model computes the same before and after, up to rounding, so that it is measured anew.
+
+        Other fixes come behind these: they need the scales, and change them at most for the better.
+        """
+
+    def __call__(self, case: Case) -> Fixed:
+        """The model with less to lose."""

@@ -1,0 +1,54 @@
+"""A float model with what a fix changed in its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx
+from onnx import helper, numpy_helper
+
+from onnxq.core.graph import GraphView, Node
+from onnxq.stages.rewrite.protos import replace_all
+
+
+def edited(model: onnx.ModelProto, before: GraphView, after: GraphView) -> onnx.ModelProto:
+    """A copy of `model` with the nodes and constants of `after`. What did not change stays as it is, in its order.
+
+    Args:
+        model: a prepared model.
+        before: of that model.
+        after: the same with some nodes and constants replaced, added or gone.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    protos = {node.name: node for node in graph.node}
+    nodes = [
+        protos[node.name] if before.by_name.get(node.name) == node else _proto(node, protos.get(node.name))
+        for node in after.nodes
+    ]
+    replace_all(graph.node, nodes)
+    replace_all(graph.initializer, _initializers(model.graph, before, after))
+    computed = {tensor for node in after.nodes for tensor in node.outputs}
+    replace_all(graph.value_info, [value for value in graph.value_info if value.name in computed])
+    return result
+
+
+def _proto(node: Node, old: onnx.NodeProto | None) -> onnx.NodeProto:
+    made = helper.make_node(node.op, node.inputs, node.outputs, node.name, domain=node.domain)
+    made.attribute.extend(helper.make_attribute(name, value) for name, value in node.attributes.items())
+    if old is not None:
+        made.doc_string = old.doc_string
+        made.metadata_props.extend(old.metadata_props)
+    return made
+
+
+def _initializers(graph: onnx.GraphProto, before: GraphView, after: GraphView) -> Iterator[onnx.TensorProto]:
+    for tensor in graph.initializer:
+        if tensor.name in after.constants:
+            array = after.constants[tensor.name]
+            same = array is before.constants.get(tensor.name)
+            yield tensor if same else numpy_helper.from_array(array, tensor.name)
+    for name, array in after.constants.items():
+        if name not in before.constants:
+            yield numpy_helper.from_array(array, name)
