@@ -56,5 +56,7 @@ class Clock:
         """The block is the stage `name`."""
         self.observer.begin(name)
         start = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start

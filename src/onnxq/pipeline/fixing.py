@@ -1,124 +1,160 @@
-"""Fixes applied: those that keep what the float model computes before the last measurement, the others behind it."""
+"""Fixes tried one after the other, and judged on samples that none of them has seen."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.fixes import FIXES
-from onnxq.core.batch import Run, Source
-from onnxq.core.execution import Execution
-from onnxq.core.fix import Case, Fix, Fixed
-from onnxq.core.graph import GraphView
+from onnxq.core.attempt import Attempt, Fixes
+from onnxq.core.deadline import Deadline, Hurried, TimeUp
+from onnxq.core.fix import Fix
 from onnxq.core.observer import Clock
-from onnxq.core.recipe import Recipe
-from onnxq.core.scales import Scales
-from onnxq.errors import DataError
-from onnxq.pipeline.measurement import limits
+from onnxq.core.recipe import AUTO, Recipe
+from onnxq.core.score import Score
+from onnxq.errors import RecipeError, StageError
+from onnxq.pipeline.closeness import closeness_of, product_of
 from onnxq.pipeline.order import Order
-from onnxq.pipeline.scaling import Scaled, rescaled, statistics_of
-from onnxq.pipeline.subject import FORMATS_BY_NAME, Subject
-from onnxq.pipeline.subset import canonical
-from onnxq.runtimes import machine, onnxruntime
+from onnxq.pipeline.referee import Referee
+from onnxq.pipeline.scaling import Scaled
+from onnxq.pipeline.workshop import Workshop
+from onnxq.runtimes.onnxruntime import Session
 from onnxq.runtimes.setup import Setup
-from onnxq.stages.rewrite import edited, rewrite
 
-MOST = 512
-"""Samples that a fix looks at, at the most."""
+SECONDS = 240.0
+"""How long `auto` tries fixes where nobody says so."""
 
-SHARE = 8
-"""They may take the 8th part of the machine's memory."""
+LEAST = 0.05
+"""Decibels that a fix must gain for `auto` to take it, and at least as many as the standard error of its gain."""
+
+IDLE, LATE = "there is nothing that it could change", "the time limit passed"
 
 
-@dataclass(frozen=True)
-class Workshop:
-    """Makes models that can be run of what fixes work with: a Lab.
+def fixed(found: Scaled, order: Order, clock: Clock) -> Scaled:
+    """The model after the fixes that its recipe names, or after those that are found to help if it says `auto`.
 
-    Attributes:
-        found: the model as it was before any fix that works on it.
-        execution: how models are run.
+    Fixes look at three quarters of the calibration samples, and are judged on the rest. So the same fixes give the same
+    model, whether a recipe names them or `auto` chose them.
+
+    Raises:
+        RecipeError: there is no fix of some name, or one that does not go with the rest of the recipe.
+        DataError: there are no samples, or they can be read only once.
+        StageError: a fix broke a promise, or a runtime failed.
     """
-
-    found: Scaled
-    execution: Execution
-
-    def __call__(self, view: GraphView, scales: Scales | None, tensors: Sequence[str]) -> Run:
-        """See Lab."""
-        subject = self.found.ready.subject
-        model, setup = edited(subject.prepared.model, subject.view, view), Setup.of(self.execution)
-        if scales is not None:
-            sites = [decision.site for decision in self.found.ready.plan.quantized]
-            model = rewrite(model, view, scales, sites, FORMATS_BY_NAME)
-            setup = replace(setup, as_written=True)
-        return onnxruntime.Session(model, tensors, setup)
+    done = _after(found, asked(order.recipe), order, clock)
+    if not (done.fixes.taken and done.ready.sources.can_repeat_checks):
+        return done
+    with clock.stage("verify"):
+        plain = closeness_of(found, product_of(found, order.recipe), order.recipe, order.execution)
+    return replace(done, plain=plain)
 
 
 def preserved(found: Scaled, order: Order, clock: Clock) -> Scaled:
-    """The model after those of its recipe's fixes that keep what it computes in float, measured and scaled anew."""
-    for fix in (fix for fix in chosen(order.recipe.fixes) if fix.preserves):
-        with clock.stage("fix"):
-            done = fix(case_of(found, found, samples_of(found), order.execution))
-        ready = replace(found.ready, subject=_edited(found.ready.subject, done))
-        ready = replace(ready, plan=replace(ready.plan, fingerprint=ready.subject.view.fingerprint))
-        with clock.stage("calibrate"):
-            statistics = statistics_of(ready, order.calib, order.execution)
-        with clock.stage("scale"):
-            found = rescaled(ready, statistics, order.recipe, order.execution)
-    return found
+    """The model after those of the fixes that keep what it computes in float.
+
+    Raises:
+        See `fixed`.
+    """
+    fixes = asked(order.recipe)
+    others = [fix.name for fix in fixes if not fix.preserves]
+    if others and order.recipe.fixes != AUTO:
+        order.execution.observer.note(f"Left out, since they change what is compared with: {', '.join(others)}.")
+    return _after(found, tuple(fix for fix in fixes if fix.preserves), order, clock)
 
 
-def corrected(found: Scaled, recipe: Recipe, execution: Execution, clock: Clock) -> Scaled:
-    """The model after the other fixes of its recipe, which leave its scales nearly as they are."""
-    reference = found
-    for fix in (fix for fix in chosen(recipe.fixes) if not fix.preserves):
-        with clock.stage("fix"):
-            done = fix(case_of(found, reference, samples_of(found), execution))
-        ready = replace(found.ready, subject=_edited(found.ready.subject, done))
-        found = replace(found, ready=ready, scales=done.scales or found.scales)
-    return found
-
-
-def chosen(names: Iterable[str]) -> tuple[Fix, ...]:
-    """The fixes of these names, in the order in which they are applied.
+def asked(recipe: Recipe) -> tuple[Fix, ...]:
+    """The fixes that a recipe names, in the order in which they are applied; all for `auto`.
 
     Raises:
         RecipeError: there is none of some name.
     """
-    asked = [pick(FIXES, name, "fix") for name in names]
-    return tuple(fix for fix in FIXES if fix in asked)
+    if recipe.fixes == AUTO:
+        return FIXES
+    found = [pick(FIXES, name, "fix") for name in recipe.fixes]
+    return tuple(fix for fix in FIXES if fix in found)
 
 
-def samples_of(found: Scaled) -> Source:
-    """The calibration samples that fixes look at, always in the same order.
+@dataclass(frozen=True)
+class _Course:
+    """A model that goes through fixes.
 
-    Raises:
-        DataError: there are none, or they can be read only once.
+    Attributes:
+        workshop: applies them.
+        referee: judges them; None if there are too few samples.
+        picky: whether only what helps is taken.
     """
-    source = found.ready.sources.calibration
-    if source is None or source.is_stream:
-        raise DataError(
-            "Fixes look at the calibration samples more than once. Give them with --calib, as files or arrays."
-        )
-    return canonical(source, onnx_io.inputs(found.ready.given), machine.memory() // SHARE, MOST)
+
+    workshop: Workshop
+    referee: Referee | None
+    picky: bool
+
+    @staticmethod
+    def of(found: Scaled, workshop: Workshop, picky: bool) -> _Course:
+        if workshop.aside is None:
+            return _Course(workshop, None, picky)
+        order = workshop.order
+        original = Session(found.ready.given, setup=Setup.of(order.execution))
+        return _Course(workshop, Referee(original, workshop.aside, order.recipe, order.execution), picky)
+
+    def run(self, found: Scaled, fixes: Iterable[Fix]) -> Scaled:
+        """The model after all that was taken, with an account of what was tried."""
+        best = self._score(found)
+        account = Fixes() if best is None else Fixes((), best.samples, best.decibels, best.same)
+        for fix in fixes:
+            start = time.perf_counter()
+            after, attempt, score = self._tried(fix, found, best)
+            attempt = replace(attempt, seconds=time.perf_counter() - start)
+            account = replace(account, attempts=(*account.attempts, attempt))
+            self._tell(attempt)
+            if attempt.is_taken:
+                found, best = after, score
+        return replace(found, fixes=account)
+
+    def _tried(self, fix: Fix, found: Scaled, best: Score | None) -> tuple[Scaled, Attempt, Score | None]:
+        """The model with one fix more, and how it does."""
+        try:
+            work = self.workshop.apply(fix, found)
+            if work.found is found:
+                return found, Attempt(fix.name, IDLE, notes=work.notes), best
+            score = self._score(work.found)
+        except TimeUp:
+            return found, Attempt(fix.name, LATE), best
+        except (StageError, RecipeError) as cause:
+            if not self.picky:
+                raise
+            return found, Attempt(fix.name, str(cause)), best
+        attempt = Attempt(fix.name, drift=work.drift, notes=work.notes)
+        if score is None or best is None:
+            return work.found, attempt, score
+        gain, error = score.lead(best)
+        attempt = replace(attempt, decibels=score.decibels, gain=gain, error=error, same=score.same)
+        if self.picky and not gain > max(LEAST, error):
+            attempt = replace(attempt, refusal="it gained too little" if gain > 0 else "it gained nothing")
+        return work.found, attempt, score
+
+    def _score(self, found: Scaled) -> Score | None:
+        if self.referee is None:
+            return None
+        with self.workshop.clock.stage("judge"):
+            return self.referee.score(found)
+
+    def _tell(self, attempt: Attempt) -> None:
+        observer = self.workshop.order.execution.observer
+        for note in attempt.notes:
+            observer.detail(f"{attempt.fix}: {note}")
 
 
-def case_of(found: Scaled, reference: Scaled, samples: Source, execution: Execution) -> Case:
-    """The model as a fix finds it."""
-    return Case(
-        view=found.ready.subject.view,
-        reference=reference.ready.subject.view,
-        plan=found.ready.plan,
-        scales=found.scales,
-        statistics=found.statistics,
-        samples=samples,
-        run=Workshop(found, execution),
-        observer=execution.observer,
-        cores=limits(execution).cores,
-    )
-
-
-def _edited(subject: Subject, done: Fixed) -> Subject:
-    model = edited(subject.prepared.model, subject.view, done.view)
-    return replace(subject, prepared=replace(subject.prepared, model=model), view=done.view)
+def _after(found: Scaled, fixes: Sequence[Fix], order: Order, clock: Clock) -> Scaled:
+    """The model after `fixes`, or after those that help."""
+    if not fixes or not order.recipe.int8:
+        return found
+    is_auto, execution = order.recipe.fixes == AUTO, order.execution
+    limit = SECONDS if is_auto and execution.time_limit is None else execution.time_limit
+    hurried = replace(execution, observer=Hurried(execution.observer, Deadline.after(limit)))
+    workshop = Workshop.of(found, replace(order, execution=hurried), clock)
+    if is_auto and workshop.aside is None:
+        execution.observer.note("There are too few samples to judge fixes on, so none is applied. Give at least four.")
+        return found
+    return _Course.of(found, workshop, is_auto).run(found, fixes)

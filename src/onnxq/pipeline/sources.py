@@ -58,6 +58,12 @@ class Sources:
         parts = (self.calibration, self.evaluation)
         return Sources(*(None if part is None else part.rebatched(size) for part in parts))
 
+    @property
+    def can_repeat_checks(self) -> bool:
+        """Whether fidelity can be measured more than once."""
+        data = self.evaluation or self.calibration
+        return data is not None and not data.is_stream
+
     def probe(self, seed: int) -> Tensors | None:
         """The feeds of one sample, None if there are no data."""
         for part in (self.calibration, self.evaluation):
