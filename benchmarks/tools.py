@@ -64,6 +64,7 @@ PACKAGES = {
     "modelopt": "nvidia-modelopt",
     "onnxruntime": "onnxruntime",
     "quark": "amd-quark",
+    "aimet": "aimet-onnx",
 }
 
 

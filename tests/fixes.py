@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from onnxq.catalog import fixes as shelf
 from onnxq.core.fix import Case, Fixed
 from onnxq.core.recipe import Recipe
-from onnxq.pipeline import fixing
-from onnxq.recipes import keys
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ def idle(case: Case) -> Fixed:
 
 
 def shelved(monkeypatch: pytest.MonkeyPatch, *fixes: Any) -> tuple[Any, ...]:
-    """Puts fixes in place of the shelf, wherever it is looked at."""
-    monkeypatch.setattr(fixing, "FIXES", fixes)
+    """Puts fixes in place of those on the shelf."""
+    monkeypatch.setattr(shelf, "FIXES", fixes)
     return fixes
 
 

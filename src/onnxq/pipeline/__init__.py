@@ -182,6 +182,10 @@ def calibrate(
         StageError: onnxq or a runtime failed.
     """
     clock = Clock(execution.observer)
+    if recipe.fixes:
+        execution.observer.note(
+            "These are statistics of the model without the recipe's fixes. `onnxq quantize --stats` takes --fixes none."
+        )
     begun = ready(model, Order(calib, replace(recipe, labels=None), execution, plan), clock)
     with clock.stage("calibrate"):
         return statistics_of(begun, calib, execution, checkpoint)

@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from onnxq.catalog import pick
-from onnxq.catalog.fixes import FIXES
+from onnxq.catalog.fixes import fixes_of
 from onnxq.core.attempt import Attempt, Fixes
 from onnxq.core.deadline import Deadline, Hurried, TimeUp
 from onnxq.core.fix import Fix
 from onnxq.core.observer import Clock
-from onnxq.core.recipe import AUTO, Recipe
+from onnxq.core.recipe import AUTO
 from onnxq.core.score import Score
 from onnxq.errors import RecipeError, StageError
 from onnxq.pipeline.closeness import closeness_of, product_of
@@ -43,7 +42,7 @@ def fixed(found: Scaled, order: Order, clock: Clock) -> Scaled:
         DataError: there are no samples, or they can be read only once.
         StageError: a fix broke a promise, or a runtime failed.
     """
-    done = _after(found, asked(order.recipe), order, clock)
+    done = _after(found, fixes_of(order.recipe.fixes), order, clock)
     if not (done.fixes.taken and done.ready.sources.can_repeat_checks):
         return done
     with clock.stage("verify"):
@@ -57,23 +56,11 @@ def preserved(found: Scaled, order: Order, clock: Clock) -> Scaled:
     Raises:
         See `fixed`.
     """
-    fixes = asked(order.recipe)
+    fixes = fixes_of(order.recipe.fixes)
     others = [fix.name for fix in fixes if not fix.preserves]
     if others and order.recipe.fixes != AUTO:
         order.execution.observer.note(f"Left out, since they change what is compared with: {', '.join(others)}.")
     return _after(found, tuple(fix for fix in fixes if fix.preserves), order, clock)
-
-
-def asked(recipe: Recipe) -> tuple[Fix, ...]:
-    """The fixes that a recipe names, in the order in which they are applied; all for `auto`.
-
-    Raises:
-        RecipeError: there is none of some name.
-    """
-    if recipe.fixes == AUTO:
-        return FIXES
-    found = [pick(FIXES, name, "fix") for name in recipe.fixes]
-    return tuple(fix for fix in FIXES if fix in found)
 
 
 @dataclass(frozen=True)
@@ -148,7 +135,7 @@ class _Course:
 
 def _after(found: Scaled, fixes: Sequence[Fix], order: Order, clock: Clock) -> Scaled:
     """The model after `fixes`, or after those that help."""
-    if not fixes or not order.recipe.int8:
+    if not fixes:
         return found
     is_auto, execution = order.recipe.fixes == AUTO, order.execution
     limit = SECONDS if is_auto and execution.time_limit is None else execution.time_limit

@@ -11,6 +11,7 @@ from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.calibrators import calibrator_of
 from onnxq.catalog.calibrators.auto import Auto
+from onnxq.catalog.fixes import fixes_of
 from onnxq.catalog.floats import FLOATS
 from onnxq.core.attempt import NOTHING_TRIED, Fixes
 from onnxq.core.batch import Tensors
@@ -25,7 +26,7 @@ from onnxq.core.report import Fidelity
 from onnxq.core.samples import Data, Samples
 from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
-from onnxq.errors import DataError, ModelError, RuntimeFailure
+from onnxq.errors import DataError, ModelError, RecipeError, RuntimeFailure
 from onnxq.pipeline.checkpoint import Checkpoint
 from onnxq.pipeline.choice import TRIED, closeness, preferred
 from onnxq.pipeline.measurement import covering, fitting_batch_size, measure, wanted
@@ -102,7 +103,12 @@ def scaled(model: Model, order: Order, clock: Clock) -> Scaled:
     recipe, execution = order.recipe, order.execution
     asked = _calibrator(recipe.calibrator, recipe)
     _calibrator(recipe.weight_calibrator, recipe)  # fails before any work is done
+    fixes = fixes_of(recipe.fixes)
+    if recipe.fixes and not recipe.int8:
+        raise RecipeError("Without INT8 there is nothing that fixes could win back. Leave out --no-int8, or the fixes.")
     begun = ready(model, order, clock)
+    if fixes:
+        begun.sources.calibration_again()
     if isinstance(asked, Auto):
         begun = replace(begun, sources=begun.sources.remembering(CHECKED, onnx_io.inputs(begun.given)))
     with clock.stage("calibrate"):

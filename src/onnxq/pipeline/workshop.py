@@ -14,7 +14,7 @@ from onnxq.core.fix import Case, Fix, Fixed
 from onnxq.core.graph import GraphView
 from onnxq.core.observer import Clock
 from onnxq.core.scales import Scales
-from onnxq.errors import DataError, RecipeError
+from onnxq.errors import RecipeError
 from onnxq.pipeline.measurement import limits
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.scaling import Scaled, rescaled, statistics_of
@@ -93,13 +93,7 @@ class Workshop:
         Raises:
             DataError: there are no samples, or they can be read only once.
         """
-        source = found.ready.sources.calibration
-        if source is None or source.is_stream:
-            raise DataError(
-                "Fixes look at the calibration samples more than once. Give them with --calib, as files or arrays, or "
-                "leave out the fixes: --fixes none."
-            )
-        inputs = onnx_io.inputs(found.ready.given)
+        source, inputs = found.ready.sources.calibration_again(), onnx_io.inputs(found.ready.given)
         samples, aside = parted(source, inputs, machine.memory() // SHARE, MOST, ASIDE)
         settled = replace(order.recipe, calibrator=found.calibrator(order.recipe))
         return Workshop(replace(order, recipe=settled), clock, samples, aside)
@@ -164,8 +158,7 @@ def case_of(found: Scaled, samples: Source, execution: Execution) -> Case:
 
 
 def _edited(subject: Subject, view: GraphView) -> Subject:
-    model = edited(subject.prepared.model, subject.view, view)
-    return replace(subject, prepared=replace(subject.prepared, model=model), view=view)
+    return replace(subject.edited(edited(subject.prepared.model, subject.view, view)), view=view)
 
 
 def _is_idle(done: Fixed, found: Scaled) -> bool:

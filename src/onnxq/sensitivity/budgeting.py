@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from onnxq.catalog import pick
+from onnxq.catalog.fixes import fixes_of
 from onnxq.catalog.metrics import METRICS
 from onnxq.core.budget import Budget, Choice, Outcome, Point, front_of
 from onnxq.core.deadline import Deadline, TimeUp
@@ -19,7 +20,7 @@ from onnxq.core.statistics import Statistics
 from onnxq.data.own_metric import is_script, own_metric
 from onnxq.errors import BudgetError, RecipeError
 from onnxq.pipeline import Model, Result, Scaled, finished, scaled
-from onnxq.pipeline.fixing import asked, fixed
+from onnxq.pipeline.fixing import fixed
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.scaling import replanned
 from onnxq.sensitivity.knapsack import check_solver
@@ -162,7 +163,7 @@ class _Budgeting:
 
     def _margin(self, clock: Clock) -> float:
         """What full quantization gains from fixes that the comparison lacks, as a negative number; 0 if nothing."""
-        if all(fix.preserves for fix in asked(self.order.recipe)):
+        if all(fix.preserves for fix in fixes_of(self.order.recipe.fixes)):
             return 0.0
         written = self._written(Choice(), clock).report.fidelity
         assert written is not None  # there are samples

@@ -1,5 +1,21 @@
 """What can be done to a model so that it loses less: from a Case to what is Fixed, in the order of application."""
 
+from collections.abc import Sequence
+
+from onnxq.catalog import pick
 from onnxq.core.fix import Fix
+from onnxq.core.recipe import AUTO
 
 FIXES: tuple[Fix, ...] = ()
+
+
+def fixes_of(asked: Sequence[str]) -> tuple[Fix, ...]:
+    """The fixes of these names, in the order of application; all of them for "auto".
+
+    Raises:
+        RecipeError: there is none of some name.
+    """
+    if asked == AUTO:
+        return FIXES
+    names = [pick(FIXES, name, "fix").name for name in asked]
+    return tuple(fix for fix in FIXES if fix.name in names)
