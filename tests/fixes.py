@@ -11,7 +11,6 @@ import pytest
 
 from onnxq.catalog import fixes as shelf
 from onnxq.core.fix import Case, Fixed
-from onnxq.core.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,19 @@ def idle(case: Case) -> Fixed:
     return Fixed(case.view, notes=("no such operator",))
 
 
+def quadrupled(case: Case) -> Fixed:
+    """What a Relu alone hands from one Conv to another is four times as large, and the weight there a fourth."""
+    constants = dict(case.view.constants)
+    for node in case.view.nodes:
+        (reader,), producer = (*case.view.consumers(node.outputs[0]), None)[:1], case.view.producers.get(node.inputs[0])
+        if node.op != "Relu" or len(case.view.sites[node.outputs[0]]) > 1 or producer is None or reader is None:
+            continue
+        if producer.op == reader.op == "Conv" and len(case.view.sites[producer.outputs[0]]) == 1:
+            for tensor, factor in ((reader.inputs[1], 0.25), *((name, 4.0) for name in producer.inputs[1:])):
+                constants[tensor] = constants[tensor] * np.float32(factor)
+    return Fixed(replace(case.view, constants=constants))
+
+
 def shelved(monkeypatch: pytest.MonkeyPatch, *fixes: Any) -> tuple[Any, ...]:
     """Puts fixes in place of those on the shelf."""
     monkeypatch.setattr(shelf, "FIXES", fixes)
@@ -71,4 +83,6 @@ def shelved(monkeypatch: pytest.MonkeyPatch, *fixes: Any) -> tuple[Any, ...]:
 
 
 HELPS, HARMS, IDLE = Toy("helps", corrected), Toy("harms", halved), Toy("idle", idle)
-RECIPE = Recipe(rest="fp32")
+MOVES, BREAKS = Toy("moves", quadrupled, preserves=True), Toy("breaks", halved, preserves=True)
+TOYS = (BREAKS, MOVES, HARMS, IDLE, HELPS)
+"""In an order in which a shelf has them."""

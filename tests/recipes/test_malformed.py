@@ -11,7 +11,7 @@ from onnxq.errors import RecipeError
 
 KEYS = (
     "onnxq_recipe, target, int8, rest, io_types, format, granularity, calibrator, weight_format, weight_granularity, "
-    "weight_calibrator, percentile, tensorrt_cache, labels, seed, rules, include, skip, "
+    "weight_calibrator, percentile, tensorrt_cache, fixes, labels, seed, rules, include, skip, "
     "tensors, residuals"
 )
 RULE_KEYS = "select, calibrator, percentile, weight_calibrator, weight_granularity, skip, include, rest"

@@ -56,7 +56,5 @@ class Clock:
         """The block is the stage `name`."""
         self.observer.begin(name)
         start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
