@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from onnxq.catalog import pick
+from onnxq.catalog.fixes.full_range import FullRange
 from onnxq.core.fix import Fix
 from onnxq.core.recipe import AUTO
 
-FIXES: tuple[Fix, ...] = ()
+FIXES: tuple[Fix, ...] = (FullRange(),)
 
 
 def fixes_of(asked: Sequence[str]) -> tuple[Fix, ...]:
