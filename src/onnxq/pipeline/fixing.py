@@ -49,8 +49,9 @@ class Workshop:
         subject = self.found.ready.subject
         model, setup = edited(subject.prepared.model, subject.view, view), Setup.of(self.execution)
         if scales is not None:
-            sites = [decision.site for decision in self.found.ready.plan.quantized]
-            model = rewrite(model, view, scales, sites, FORMATS_BY_NAME)
+            edges = {site for sites in view.sites.values() for site in sites}
+            sites = [decision.site for decision in self.found.ready.plan.quantized if decision.site in edges]
+            model = rewrite(model, view, scales.of(sites), sites, FORMATS_BY_NAME)
             setup = replace(setup, as_written=True)
         return onnxruntime.Session(model, tensors, setup)
 
