@@ -35,10 +35,17 @@ class Moments:
     @staticmethod
     def of(patches: Floats, targets: Floats) -> Moments:
         """The sums over (groups, places, columns) and (groups, places, rows)."""
-        x, y = patches.astype(np.float64), targets.astype(np.float64)
-        turned = np.swapaxes(x, 1, 2)
+        x = np.empty((*patches.shape[:2], patches.shape[2] + 1))
+        x[:, :, :-1], x[:, :, -1] = patches, 1.0
+        y = np.ascontiguousarray(targets, np.float64)
+        squares, crossed = np.swapaxes(x, 1, 2) @ x, np.swapaxes(y, 1, 2) @ x
         return Moments(
-            x.shape[1], x.sum(axis=1), y.sum(axis=1), turned @ x, np.swapaxes(y, 1, 2) @ x, np.square(y).sum(axis=1)
+            x.shape[1],
+            squares[:, :-1, -1],
+            crossed[:, :, -1],
+            squares[:, :-1, :-1],
+            crossed[:, :, :-1],
+            np.square(y).sum(axis=1),
         )
 
     def __add__(self, other: Moments) -> Moments:

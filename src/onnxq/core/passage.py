@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,10 @@ class Seen:
     input: Floats
     wanted: Floats
     places: NDArray[np.intp]
+
+    def at(self, layer: Layer, places: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """The patches at some places, and what is to come of them: (groups, places, columns), (groups, places, rows)."""
+        return layer.linear.patches(self.input, places), layer.linear.rows(self.wanted, places)
 
 
 class Passage:
@@ -80,13 +86,20 @@ class Passage:
             yield Seen(read, wanted, places)
 
 
-def moments(layer: Layer, seen: Seen) -> Moments:
-    """The sums over the places of a batch."""
-    found = None
-    for start in range(0, len(seen.places), CHUNK):
-        places = seen.places[start : start + CHUNK]
-        one = Moments.of(layer.linear.patches(seen.input, places), layer.linear.rows(seen.wanted, places))
-        found = one if found is None else found + one
-    if found is None:
-        raise ValueError("a batch without places")
-    return found
+def moments(layer: Layer, batches: Sequence[Seen]) -> Moments:
+    """The sums over the places of some batches, at least one."""
+    sums: list[Moments] = []
+    held: list[tuple[Floats, Floats]] = []
+    for batch in batches:
+        for start in range(0, len(batch.places), CHUNK):
+            held.append(batch.at(layer, batch.places[start : start + CHUNK]))
+            if sum(patches.shape[1] for patches, _ in held) >= CHUNK:
+                sums.append(_summed(held))
+                held = []
+    return reduce(add, [*sums, _summed(held)] if held else sums)
+
+
+def _summed(held: Sequence[tuple[Floats, Floats]]) -> Moments:
+    """In one go, as products of small matrices are slow."""
+    patches, wanted = (np.concatenate(parts, axis=1) for parts in zip(*held, strict=True))
+    return Moments.of(patches, wanted)

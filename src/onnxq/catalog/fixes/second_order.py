@@ -14,7 +14,7 @@ from onnxq.core.fix import Case, Fixed
 from onnxq.core.graph import GraphView
 from onnxq.core.layer import Layer, layers
 from onnxq.core.moments import Matrices, Moments
-from onnxq.core.passage import Passage, moments
+from onnxq.core.passage import Passage, Seen, moments
 from onnxq.core.rounding import damped, second_order
 
 
@@ -46,28 +46,28 @@ class SecondOrder:
         view = case.view
         for number, layer in enumerate(found):
             case.observer.advance(number, len(found))
-            seen = passage.stop(layer, view)
-            view = self._rounded(view, layer, [moments(layer, batch) for batch in seen])
+            view = self._rounded(view, layer, passage.stop(layer, view))
         case.observer.advance(len(found), len(found))
         return Fixed(view, case.scales, (f"{len(found)} weights are rounded together.", *left))
 
-    def _rounded(self, view: GraphView, layer: Layer, found: Sequence[Moments]) -> GraphView:
+    def _rounded(self, view: GraphView, layer: Layer, batches: Sequence[Seen]) -> GraphView:
+        aside = batches[3::4]
+        sums = [moments(layer, [batch for number, batch in enumerate(batches) if number % 4 != 3])]
+        sums += [moments(layer, aside)] if aside else []
         if layer.bias(view) is None:
-            found = [one.about_zero for one in found]
-        whole = reduce(add, found)
-        weight = self._fitted(layer.matrices(view), found, whole)
+            sums = [one.about_zero for one in sums]
+        whole = reduce(add, sums)
+        weight = self._fitted(layer.matrices(view), sums, whole)
         codes = second_order(weight, damped(whole.moment), layer.steps, layer.weight.format.high)
         after = codes * layer.steps
         shift = whole.bias(after).reshape(-1) - layer.offset(view)
         return layer.with_weight(layer.shifted(view, shift), after)
 
-    def _fitted(self, weight: Matrices, found: Sequence[Moments], whole: Moments) -> Matrices:
+    def _fitted(self, weight: Matrices, sums: Sequence[Moments], whole: Moments) -> Matrices:
         """The weight that fits best, judged by every fourth batch; the one that there is, if none leads."""
-        aside = found[3::4]
-        if not aside:
+        if len(sums) == 1:
             return weight
-        seen = reduce(add, (one for number, one in enumerate(found) if number % 4 != 3))
-        unseen = reduce(add, aside)
+        seen, unseen = sums
 
         def noise(candidate: Matrices) -> float:
             return float(np.sum(unseen.noise(candidate, seen.bias(candidate))))
