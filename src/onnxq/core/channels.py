@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from onnxq.core.graph import GraphView, Node
 
 
@@ -34,3 +37,19 @@ def is_depthwise(view: GraphView, node: Node) -> bool:
     """Whether `node` is a convolution of several groups with one input channel each."""
     found = channels(view, node)
     return found is not None and is_grouped(view, node) and node.integer("group", 1) == found[0]
+
+
+def weight_channels(node: Node, weight: np.ndarray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each number of a node's weight the input channel that it multiplies, and the output channel that it adds to.
+
+    Returns:
+        two arrays of the weight's rank that broadcast to its shape.
+    """
+    if not node.op.startswith("Conv"):
+        rows, columns = np.arange(weight.shape[0])[:, None], np.arange(weight.shape[1])[None, :]
+        return (columns, rows) if node.op == "Gemm" and node.integer("transB", 0) else (rows, columns)
+    first, second = weight.shape[:2]
+    own, place = np.arange(first)[:, None], np.arange(second)[None, :]
+    other = own // (first // node.integer("group", 1)) * second + place
+    spread = (..., *[None] * (weight.ndim - 2))
+    return (other[spread], own[spread]) if node.op == "Conv" else (own[spread], other[spread])

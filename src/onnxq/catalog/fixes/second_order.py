@@ -75,6 +75,3 @@ class SecondOrder:
         scores = {caution: noise(seen.refitted(weight, caution)) for caution in self.cautions}
         best = min(scores, key=lambda caution: scores[caution])
         return whole.refitted(weight, best) if scores[best] < (1 - self.lead) * noise(weight) else weight
-
-
-SECOND_ORDER = SecondOrder()
