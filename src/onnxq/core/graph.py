@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 Shape = tuple[int | None, ...]
 """Dimensions of a tensor; None where the size is known at run time only."""
+
+
+_WITH_BODIES = frozenset(("If", "Loop", "Scan"))
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,31 @@ class GraphView:
     def variable_inputs(self, node: Node) -> tuple[str, ...]:
         """The inputs of `node` that are computed at run time."""
         return tuple(tensor for tensor in node.inputs if tensor and not self.is_constant(tensor))
+
+    def read_from(self, place: int) -> frozenset[str]:
+        """The tensors that are needed behind node number `place` - 1: read there, or outputs of the graph."""
+        nodes = self.nodes[place:]
+        inner = self.captured if any(node.op in _WITH_BODIES for node in nodes) else frozenset()
+        return frozenset((*self.outputs, *(tensor for node in nodes for tensor in node.inputs))) | inner
+
+    def between(self, given: Iterable[str], wanted: Iterable[str]) -> GraphView:
+        """The piece of the graph that computes the tensors `wanted` from those `given`, which become its inputs."""
+        known, needed = frozenset(given), set(wanted)
+        kept: list[Node] = []
+        for node in reversed(self.nodes):
+            if any(tensor in needed and tensor not in known for tensor in node.outputs):
+                kept.append(node)
+                needed.update(node.inputs)
+                needed.update(self.captured if node.op in _WITH_BODIES else ())
+        return replace(
+            self,
+            nodes=tuple(reversed(kept)),
+            inputs=tuple(
+                t for t in dict.fromkeys((*self.inputs, *given)) if t in needed and (t in known or t in self.inputs)
+            ),
+            outputs=tuple(wanted),
+            constants={name: array for name, array in self.constants.items() if name in needed},
+        )
 
     @cached_property
     def fingerprint(self) -> str:

@@ -71,6 +71,15 @@ class Scales:
             {site: params.on_grid(grid) for site, params in self.weights.items()},
         )
 
+    def of(self, sites: Iterable[Site]) -> Scales:
+        """Those of these edges alone."""
+        edges = frozenset(sites)
+        read = {site.tensor for site in edges}
+        return Scales(
+            {tensor: params for tensor, params in self.activations.items() if tensor in read},
+            {site: params for site, params in self.weights.items() if site in edges},
+        )
+
     def floored(self) -> Iterable[tuple[str, int]]:
         """Tensors of which some scale is a floor, with the number of such scales."""
         yield from ((tensor, p.floored) for tensor, p in self.activations.items() if p.floored)

@@ -50,8 +50,10 @@ class Runner:
         subject, setup = self.found.subject, Setup.of(self.execution)
         model = edited(subject.prepared.model, subject.view, view)
         if scales is not None:
-            sites = [decision.site for decision in self.found.ready.plan.quantized]
-            model, setup = rewrite(model, view, scales, sites, FORMATS_BY_NAME), replace(setup, as_written=True)
+            edges = {site for sites in view.sites.values() for site in sites}
+            sites = [decision.site for decision in self.found.ready.plan.quantized if decision.site in edges]
+            model = rewrite(model, view, scales.of(sites), sites, FORMATS_BY_NAME)
+            setup = replace(setup, as_written=True)
         return onnxruntime.Session(model, tensors, setup)
 
 

@@ -29,6 +29,8 @@ def edited(model: onnx.ModelProto, before: GraphView, after: GraphView) -> onnx.
     ]
     replace_all(graph.node, nodes)
     replace_all(graph.initializer, _initializers(model.graph, before, after))
+    if after.inputs != before.inputs:
+        replace_all(graph.input, list(_inputs(model.graph, after)))
     computed = {tensor for node in after.nodes for tensor in node.outputs}
     replace_all(graph.value_info, [value for value in graph.value_info if value.name in computed])
     return result
@@ -41,6 +43,18 @@ def _proto(node: Node, old: onnx.NodeProto | None) -> onnx.NodeProto:
         made.doc_string = old.doc_string
         made.metadata_props.extend(old.metadata_props)
     return made
+
+
+def _inputs(graph: onnx.GraphProto, after: GraphView) -> Iterator[onnx.ValueInfoProto]:
+    """What is fed now. What a file says of the sizes of inner tensors may be wrong, so it is left out."""
+    known = {value.name: value for value in (*graph.value_info, *graph.output, *graph.input)}
+    for name in after.inputs:
+        value = onnx.ValueInfoProto(name=name)
+        if name in known:
+            value.CopyFrom(known[name])
+        for dim in value.type.tensor_type.shape.dim:
+            dim.Clear()
+        yield value
 
 
 def _initializers(graph: onnx.GraphProto, before: GraphView, after: GraphView) -> Iterator[onnx.TensorProto]:

@@ -1,0 +1,144 @@
+"""A Conv, Gemm or MatMul as what all three are: matrices that are multiplied with patches of the input."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxq.core.graph import GraphView, Node
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a convolution slides over its input. All tuples have an entry per spatial axis, but `pads`: begins, then ends."""
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[int, ...]
+
+    @staticmethod
+    def of(node: Node, kernel: tuple[int, ...], size: tuple[int, ...]) -> Window:
+        """The window of a Conv.
+
+        Args:
+            node: the Conv.
+            kernel: spatial axes of its weight.
+            size: spatial axes of its input.
+        """
+        rank = len(kernel)
+        strides = node.integers("strides") or (1,) * rank
+        dilations = node.integers("dilations") or (1,) * rank
+        pads = node.integers("pads") or (0,) * 2 * rank
+        auto = node.attributes.get("auto_pad", "NOTSET")
+        auto = auto.decode() if isinstance(auto, bytes) else auto
+        if auto in ("SAME_UPPER", "SAME_LOWER"):
+            reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+            total = [max((-(-n // s) - 1) * s + r - n, 0) for n, s, r in zip(size, strides, reach, strict=True)]
+            small, large = [t // 2 for t in total], [t - t // 2 for t in total]
+            pads = (*small, *large) if auto == "SAME_UPPER" else (*large, *small)
+        elif auto == "VALID":
+            pads = (0,) * 2 * rank
+        return Window(kernel, strides, dilations, tuple(pads))
+
+    def view(self, x: Floats) -> Floats:
+        """Every patch of `x` (samples, channels, *size), as a view of a padded copy: (samples, *positions, channels, *kernel)."""
+        rank = len(self.kernel)
+        x = np.pad(x, [(0, 0), (0, 0), *zip(self.pads[:rank], self.pads[rank:], strict=True)])
+        reach = [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True)]
+        out = [(n - r) // s + 1 for n, r, s in zip(x.shape[2:], reach, self.strides, strict=True)]
+        steps = x.strides[2:]
+        return np.lib.stride_tricks.as_strided(
+            x,
+            (x.shape[0], *out, x.shape[1], *self.kernel),
+            (
+                x.strides[0],
+                *(b * s for b, s in zip(steps, self.strides, strict=True)),
+                x.strides[1],
+                *(b * d for b, d in zip(steps, self.dilations, strict=True)),
+            ),
+            writeable=False,
+        )
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A weighted node.
+
+    Attributes:
+        node: the Conv, Gemm or MatMul.
+        shape: of its weight.
+    """
+
+    node: Node
+    shape: tuple[int, ...]
+
+    @staticmethod
+    def of(view: GraphView, node: Node) -> Linear | None:
+        """The node as matrices, None if it is nothing of the kind."""
+        if len(node.inputs) < 2 or node.inputs[1] not in view.constants or node.domain:
+            return None
+        weight = view.constants[node.inputs[1]]
+        if node.op == "Conv" and weight.ndim > 2:
+            return Linear(node, weight.shape)
+        plain = (
+            not node.integer("transA", 0)
+            and node.attributes.get("alpha", 1.0) == node.attributes.get("beta", 1.0) == 1.0
+        )
+        if weight.ndim == 2 and (node.op == "MatMul" or (node.op == "Gemm" and plain)):
+            return Linear(node, weight.shape)
+        return None
+
+    @property
+    def groups(self) -> int:
+        return self.node.integer("group", 1) if self.node.op == "Conv" else 1
+
+    @property
+    def outputs(self) -> int:
+        """How many output channels there are."""
+        return self.shape[1] if self._turned else self.shape[0]
+
+    @cached_property
+    def _turned(self) -> bool:
+        return self.node.op == "MatMul" or (self.node.op == "Gemm" and not self.node.integer("transB", 0))
+
+    def matrices(self, weight: Floats) -> Floats:
+        """The weight as (groups, rows, columns): a row per output channel, a column per number of a patch."""
+        flat = weight.T if self._turned else weight
+        return flat.reshape(self.groups, flat.shape[0] // self.groups, -1)
+
+    def weight(self, matrices: Floats) -> Floats:
+        """What `matrices` makes matrices of."""
+        if self._turned:
+            return np.ascontiguousarray(matrices.reshape(self.shape[::-1]).T)
+        return matrices.reshape(self.shape)
+
+    def patches(self, x: Floats, places: NDArray[np.intp]) -> Floats:
+        """The patches of the input `x` at some places, flat numbers of (samples, *positions): (groups, places, columns)."""
+        if self.node.op != "Conv":
+            return x.reshape(-1, x.shape[-1])[places][None]
+        patches = Window.of(self.node, self.shape[2:], x.shape[2:]).view(x)
+        rank = len(self.shape) - 2
+        found = patches[np.unravel_index(places, patches.shape[: rank + 1])]
+        return found.reshape(len(places), self.groups, -1).transpose(1, 0, 2)
+
+    def rows(self, y: Floats, places: NDArray[np.intp]) -> Floats:
+        """The outputs `y` at these places: (groups, places, rows)."""
+        flat = np.moveaxis(y, 1, -1) if self.node.op == "Conv" else y
+        flat = (
+            flat.reshape(-1, flat.shape[-1])[places]
+            if self.node.op != "Conv"
+            else flat[np.unravel_index(places, flat.shape[:-1])]
+        )
+        return flat.reshape(len(places), self.groups, -1).transpose(1, 0, 2)
+
+    def places(self, y: Floats) -> int:
+        """How many places the output `y` has."""
+        return math.prod(y.shape) // y.shape[1 if self.node.op == "Conv" else -1]
