@@ -11,6 +11,7 @@ from onnxq.catalog.floats import FLOATS
 from onnxq.core.batch import Run, Source
 from onnxq.core.execution import Execution
 from onnxq.core.fix import Case, Fix, Fixed
+from onnxq.core.float_type import FloatType
 from onnxq.core.graph import GraphView
 from onnxq.core.observer import Clock
 from onnxq.core.scales import Scales
@@ -51,7 +52,8 @@ class Runner:
         model = edited(subject.prepared.model, subject.view, view)
         if scales is not None:
             edges = {site for sites in view.sites.values() for site in sites}
-            sites = [decision.site for decision in self.found.ready.plan.quantized if decision.site in edges]
+            planned = [decision.site for decision in self.found.ready.plan.quantized if decision.site in edges]
+            sites = [site for site in planned if site in scales.weights or site.tensor in scales.activations]
             model = rewrite(model, view, scales.of(sites), sites, FORMATS_BY_NAME)
             setup = replace(setup, as_written=True)
         return onnxruntime.Session(model, tensors, setup)
@@ -108,35 +110,39 @@ class Workshop:
             PrepareError: it changed what the model computes, and promised not to.
         """
         execution = self.order.execution
-        if fix.preserves and (known := found.ready.known).scales:
-            raise RecipeError(
-                f"The fix '{fix.name}' changes what tensors hold, so the scales of {known.source} no longer fit. "
-                "Leave out the fix, or these scales."
-            )
+        if fix.preserves:
+            _check_known(fix, found)  # before the work, since it is sure to fail
         with self.clock.stage(fix.name):
             done = fix(case_of(found, self.samples, execution))
         if _is_idle(done, found):
             return Work(found, done.notes)
-        subject = _edited(found.subject, done.view)
-        if fix.preserves:
-            return self._measured(replace(found, reference=subject), fix, done)
-        scales = found.scales
-        if done.scales is not None:
-            rest = pick(FLOATS, subject.target.rest, "type of the rest")
-            scales = done.scales.on_grid(rest).stored_in(subject.low)
-        return Work(replace(found, subject=subject, scales=scales), done.notes)
+        subject, scales, drift = _edited(found.subject, done.view), done.scales or found.scales, None
+        found = replace(found, subject=subject, scales=scales.on_grid(_grid(subject)).stored_in(subject.low))
+        reference = done.view if fix.preserves else done.reference
+        if reference is not None:
+            found, drift = self._measured(fix, found, _edited(found.reference, reference))
+        if reference is not None and done.scales is None:
+            found = self._scaled(found)
+        return Work(found, done.notes, drift)
 
-    def _measured(self, found: Scaled, fix: Fix, done: Fixed) -> Work:
-        """A float model that should compute what it did, measured and scaled anew."""
-        order, ready = self.order, replace(found.ready, subject=found.reference)
+    def _measured(self, fix: Fix, found: Scaled, reference: Subject) -> tuple[Scaled, float]:
+        """The model with another reference, which should compute what the last one did; measured anew."""
+        _check_known(fix, found)
+        found = replace(found, reference=reference)
         with self.clock.stage("calibrate"):
-            drift = self._drift(found, fix)
-            statistics = statistics_of(ready, order.calib, order.execution)
-        with self.clock.stage("scale"):
-            again = rescaled(ready, statistics, order.recipe, order.execution)
-        return Work(replace(again, ready=found.ready, tried=found.tried, fixes=found.fixes), done.notes, drift)
+            drift = self._drift(fix, found)
+            ready = replace(found.ready, subject=reference)
+            return replace(found, statistics=statistics_of(ready, self.order.calib, self.order.execution)), drift
 
-    def _drift(self, found: Scaled, fix: Fix) -> float:
+    def _scaled(self, found: Scaled) -> Scaled:
+        """The model with the scales that follow from what was measured."""
+        ready = replace(found.ready, subject=found.reference)
+        with self.clock.stage("scale"):
+            return replace(
+                found, scales=rescaled(ready, found.statistics, self.order.recipe, self.order.execution).scales
+            )
+
+    def _drift(self, fix: Fix, found: Scaled) -> float:
         feeds, setup = first(self.samples.batches()).feeds, Setup.of(self.order.execution)
         before, after = (
             onnxruntime.run(model, feeds, setup) for model in (found.ready.given, found.reference.prepared.model)
@@ -157,6 +163,24 @@ def case_of(found: Scaled, samples: Source, execution: Execution) -> Case:
         observer=execution.observer,
         cores=limits(execution).cores,
     )
+
+
+def _check_known(fix: Fix, found: Scaled) -> None:
+    """Refuses to change what tensors mean whose scales are known.
+
+    Raises:
+        RecipeError: there are some.
+    """
+    if (known := found.ready.known).scales:
+        raise RecipeError(
+            f"The fix '{fix.name}' changes what tensors hold, so the scales of {known.source} no longer fit. "
+            "Leave out the fix, or these scales."
+        )
+
+
+def _grid(subject: Subject) -> FloatType:
+    """The type that holds all scales, whatever type the rest has."""
+    return pick(FLOATS, subject.target.rest, "type of the rest")
 
 
 def _edited(subject: Subject, view: GraphView) -> Subject:
