@@ -28,6 +28,10 @@ class TestDeadline:
         with pytest.raises(TimeUp):
             Deadline(at=0.0).check()
 
+    def test_an_earlier_one_comes_before_it(self):
+        assert Deadline(at=10.0).earlier(3.0) == Deadline(at=7.0)
+        assert NEVER.earlier(3.0) == NEVER
+
     def test_without_seconds_there_is_none(self):
         assert Deadline.after(None) == NEVER
         assert math.inf == NEVER.at

@@ -239,6 +239,15 @@ class TestTimeLimit:
         assert written(result) == written(quantized())
         assert result.recipe.fixes == ()
 
+    def test_what_takes_too_long_does_not_cost_the_others(self, monkeypatch):
+        def dawdle(case):
+            while True:
+                case.observer.advance(0, 1)
+
+        shelved(monkeypatch, Toy("dawdles", dawdle), HARMS)
+        result = quantized("dawdles", "harms", execution=Execution(time_limit=2.0))
+        assert refusals(result) == {"dawdles": "the time limit passed", "harms": ""}
+
     def test_it_must_be_above_0(self):
         with pytest.raises(RecipeError, match=r"^The time limit must be above 0 seconds\. Got 0\.$"):
             Execution(time_limit=0)

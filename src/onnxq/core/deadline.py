@@ -28,6 +28,10 @@ class Deadline:
         """So many seconds from now; None for never."""
         return Deadline() if seconds is None else Deadline(time.monotonic() + seconds)
 
+    def earlier(self, seconds: float) -> Deadline:
+        """So many seconds before."""
+        return Deadline(self.at - seconds)
+
     def check(self) -> None:
         """Lets nothing go on once the time is up.
 

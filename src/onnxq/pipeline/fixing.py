@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import onnx
 
 from onnxq.catalog.fixes import fixes_of
 from onnxq.core.attempt import Attempt, Fixes
-from onnxq.core.deadline import Deadline, Hurried, TimeUp
+from onnxq.core.deadline import Deadline, TimeUp
 from onnxq.core.fix import Fix
 from onnxq.core.observer import Clock
 from onnxq.core.recipe import AUTO
@@ -27,6 +29,9 @@ SECONDS = 240.0
 
 LEAST = 0.05
 """Decibels that a fix must gain for `auto` to take it, and at least as many as the standard error of its gain."""
+
+SAVED = 0.1
+"""The share of the time that is saved for each fix behind, so that one that takes too long does not cost the others."""
 
 IDLE, LATE = "there is nothing that it could change", "the time limit passed"
 
@@ -71,38 +76,46 @@ class _Course:
         workshop: applies them.
         referee: judges them; None if there are too few samples.
         picky: whether only what helps is taken.
+        limit: seconds for all of them, None for as long as it takes.
     """
 
     workshop: Workshop
     referee: Referee | None
     picky: bool
+    limit: float | None
 
     @staticmethod
-    def of(found: Scaled, workshop: Workshop, picky: bool) -> _Course:
-        if workshop.aside is None:
-            return _Course(workshop, None, picky)
-        order = workshop.order
-        original = Session(found.ready.given, setup=Setup.of(order.execution))
-        return _Course(workshop, Referee(original, workshop.aside, order.recipe, order.execution), picky)
+    def of(workshop: Workshop, given: onnx.ModelProto) -> _Course:
+        recipe, execution = workshop.order.recipe, workshop.order.execution
+        picky, referee = recipe.fixes == AUTO, None
+        if workshop.aside is not None:
+            original = Session(given, setup=Setup.of(execution))
+            referee = Referee(original, workshop.aside, recipe, execution)
+        limit = SECONDS if picky and execution.time_limit is None else execution.time_limit
+        return _Course(workshop, referee, picky, limit)
 
-    def run(self, found: Scaled, fixes: Iterable[Fix]) -> Scaled:
+    def run(self, found: Scaled, fixes: Sequence[Fix]) -> Scaled:
         """The model after all that was taken, with an account of what was tried."""
-        best = self._score(found)
+        best, end, limit = self._score(found), Deadline.after(self.limit), self.limit or 0.0
         account = Fixes() if best is None else Fixes((), best.samples, best.decibels, best.same)
-        for fix in fixes:
+        for number, fix in enumerate(fixes, 1):
             start = time.perf_counter()
-            after, attempt, score = self._tried(fix, found, best)
+            workshop = self.workshop.until(end.earlier(SAVED * limit * (len(fixes) - number)))
+            after, attempt, score = self._tried(workshop, fix, found, best)
             attempt = replace(attempt, seconds=time.perf_counter() - start)
             account = replace(account, attempts=(*account.attempts, attempt))
-            self._tell(attempt)
+            for note in attempt.notes:
+                self.workshop.clock.observer.detail(f"{fix.name}: {note}")
             if attempt.is_taken:
                 found, best = after, score
         return replace(found, fixes=account)
 
-    def _tried(self, fix: Fix, found: Scaled, best: Score | None) -> tuple[Scaled, Attempt, Score | None]:
+    def _tried(
+        self, workshop: Workshop, fix: Fix, found: Scaled, best: Score | None
+    ) -> tuple[Scaled, Attempt, Score | None]:
         """The model with one fix more, and how it does."""
         try:
-            work = self.workshop.apply(fix, found)
+            work = workshop.apply(fix, found)
             if work.found is found:
                 return found, Attempt(fix.name, IDLE, notes=work.notes), best
             score = self._score(work.found)
@@ -127,21 +140,13 @@ class _Course:
         with self.workshop.clock.stage("judge"):
             return self.referee.score(found)
 
-    def _tell(self, attempt: Attempt) -> None:
-        observer = self.workshop.order.execution.observer
-        for note in attempt.notes:
-            observer.detail(f"{attempt.fix}: {note}")
-
 
 def _after(found: Scaled, fixes: Sequence[Fix], order: Order, clock: Clock) -> Scaled:
     """The model after `fixes`, or after those that help."""
     if not fixes:
         return found
-    is_auto, execution = order.recipe.fixes == AUTO, order.execution
-    limit = SECONDS if is_auto and execution.time_limit is None else execution.time_limit
-    hurried = replace(execution, observer=Hurried(execution.observer, Deadline.after(limit)))
-    workshop = Workshop.of(found, replace(order, execution=hurried), clock)
-    if is_auto and workshop.aside is None:
-        execution.observer.note("There are too few samples to judge fixes on, so none is applied. Give at least four.")
+    workshop = Workshop.of(found, order, clock)
+    if workshop.aside is None and order.recipe.fixes == AUTO:
+        clock.observer.note("There are too few samples to judge fixes on, so none is applied. Give at least four.")
         return found
-    return _Course.of(found, workshop, is_auto).run(found, fixes)
+    return _Course.of(workshop, found.ready.given).run(found, fixes)

@@ -9,6 +9,7 @@ from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.floats import FLOATS
 from onnxq.core.batch import Run, Source
+from onnxq.core.deadline import Deadline, Hurried
 from onnxq.core.execution import Execution
 from onnxq.core.fix import Case, Fix, Fixed
 from onnxq.core.float_type import FloatType
@@ -101,6 +102,11 @@ class Workshop:
         samples, aside = parted(source, inputs, machine.memory() // SHARE, MOST, ASIDE)
         settled = replace(order.recipe, calibrator=found.calibrator(order.recipe))
         return Workshop(replace(order, recipe=settled), clock, samples, aside)
+
+    def until(self, deadline: Deadline) -> Workshop:
+        """The same, where whatever tells of progress behind the deadline is stopped."""
+        observer = Hurried(self.clock.observer, deadline)
+        return replace(self, order=replace(self.order, execution=replace(self.order.execution, observer=observer)))
 
     def apply(self, fix: Fix, found: Scaled) -> Work:
         """The model after a fix.
