@@ -53,6 +53,25 @@ def test_the_error_is_that_of_leads_on_other_samples():
     assert np.median(errors) == pytest.approx(leads.std(), rel=0.15)
 
 
+class TestTypicalLead:
+    def test_each_sample_counts_alike(self):
+        before = np.array([1.0, 1.0, 1.0, 1000.0])
+        lead, error = score(before / np.array([2, 2, 2, 0.5])).typical_lead(score(before))
+        assert lead == pytest.approx(5 * np.log10(2))
+        assert error == pytest.approx(10 * np.log10(2) / 2)
+
+    def test_of_several_outputs_it_is_the_mean(self):
+        lead, _ = score([[0.1, 0.1]]).typical_lead(score([[1.0, 0.1]]))
+        assert lead == pytest.approx(5.0)
+
+    @pytest.mark.parametrize(("before", "after", "expected"), [(0.1, 0.0, 20.0), (0.0, 0.1, -20.0), (0.0, 0.0, 0.0)])
+    def test_without_noise_a_sample_is_not_infinitely_closer(self, before, after, expected):
+        assert score([after]).typical_lead(score([before])) == (expected, 0.0)
+
+    def test_without_outputs_there_is_none(self):
+        assert score(np.empty((3, 0))).typical_lead(score(np.empty((3, 0)))) == (0.0, 0.0)
+
+
 def test_of_a_single_sample_no_error_can_be_told():
     assert score([0.1]).lead(score([0.2]))[1] == 0.0
 

@@ -72,7 +72,9 @@ def check_time_limit(options: argparse.Namespace, recipe: Recipe) -> None:
         RecipeError: there is nothing that it could end.
     """
     if options.time_limit is not None and options.max_drop is None and options.min_sqnr is None and not recipe.fixes:
-        raise RecipeError("--time-limit ends a search. Give --max-drop, --min-sqnr or --fixes too.")
+        raise RecipeError(
+            "--time-limit does nothing without a budget or fixes. Give --max-drop, --min-sqnr or --fixes."
+        )
 
 
 def budget_table(outcome: Outcome, verbose: bool) -> RenderableType:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+LEAST = 0.05
+"""Decibels that a fix must gain on a sample, whatever the standard error."""
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -16,6 +19,8 @@ class Attempt:
         decibels: the SQNR with it, the mean over the outputs, on samples that it did not see; None if not measured.
         gain: by how many decibels that is better than before.
         error: the standard error of the gain.
+        typical: by how many decibels one sample is closer, the mean over samples and outputs.
+        doubt: the standard error of that.
         same: the share of these samples with the same class as FP32 in percent, where outputs hold classes.
         drift: the largest relative difference that it made to an output of the float model; None if it is to change it.
         notes: what it did, and what it left and why.
@@ -27,9 +32,19 @@ class Attempt:
     decibels: float | None = None
     gain: float = 0.0
     error: float = 0.0
+    typical: float = 0.0
+    doubt: float = 0.0
     same: float | None = None
     drift: float | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def helps(self) -> bool:
+        """Whether the gain is more than chance.
+
+        Few samples that go wrong decide about the gain over all of them, and may hide what a fix does for the rest.
+        """
+        return self.typical > max(LEAST, self.doubt) and self.gain > -self.error
 
     @property
     def is_taken(self) -> bool:

@@ -27,9 +27,6 @@ from onnxq.runtimes.setup import Setup
 SECONDS = 240.0
 """How long `auto` tries fixes where nobody says so."""
 
-LEAST = 0.05
-"""Decibels that a fix must gain for `auto` to take it, and at least as many as the standard error of its gain."""
-
 SAVED = 0.1
 """The share of the time that is saved for each fix behind, so that one that takes too long does not cost the others."""
 
@@ -129,9 +126,11 @@ class _Course:
         if score is None or best is None:
             return work.found, attempt, score
         gain, error = score.lead(best)
+        typical, doubt = score.typical_lead(best)
         attempt = replace(attempt, decibels=score.decibels, gain=gain, error=error, same=score.same)
-        if self.picky and not gain > max(LEAST, error):
-            attempt = replace(attempt, refusal="it gained too little" if gain > 0 else "it gained nothing")
+        attempt = replace(attempt, typical=typical, doubt=doubt)
+        if self.picky and not attempt.helps:
+            attempt = replace(attempt, refusal="it gained too little" if typical > 0 else "it gained nothing")
         return work.found, attempt, score
 
     def _score(self, found: Scaled) -> Score | None:
