@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from onnxq.catalog import pick
+from onnxq.catalog.fixes.equalization import Equalization
 from onnxq.catalog.fixes.full_range import FullRange
 from onnxq.catalog.fixes.second_order import SecondOrder
 from onnxq.core.fix import Fix
 from onnxq.core.recipe import AUTO
 
-FIXES: tuple[Fix, ...] = (FullRange(), SecondOrder())
+FIXES: tuple[Fix, ...] = (Equalization(), FullRange(), SecondOrder())
 
 
 def fixes_of(asked: Sequence[str]) -> tuple[Fix, ...]:
