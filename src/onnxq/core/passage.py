@@ -56,16 +56,16 @@ class Passage:
         self._case, self._formats, self._places = case, formats, places
         self._numbers = {node.name: number for number, node in enumerate(case.view.nodes)}
         self._ahead = {node.name: number for number, node in enumerate(case.reference.nodes)}
-        self._quantized = Front(case.run, case.scales, feeds)
-        self._float = Front(case.run, None, feeds)
+        self._quantized = Front(case.run, feeds)
+        self._float = Front(case.run, feeds)
 
     def stop(self, layer: Layer, view: GraphView) -> tuple[Seen, ...]:
         """What `layer` sees in `view`, batch by batch.
 
         What is wanted is its output in float; if it has a shortcut, less what that brings with it of errors.
         """
-        self._quantized.advance(view, self._numbers[layer.node.name])
-        self._float.advance(self._case.reference, self._ahead[layer.node.name] + 1)
+        self._quantized.advance(view, self._case.scales, self._numbers[layer.node.name])
+        self._float.advance(self._case.reference, None, self._ahead[layer.node.name] + 1)
         return tuple(self._batches(layer))
 
     def _batches(self, layer: Layer) -> Iterator[Seen]:

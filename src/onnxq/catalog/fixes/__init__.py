@@ -1,7 +1,8 @@
 """What can be done to a model so that it loses less: from a Case to what is Fixed, in the order of application."""
 
 from onnxq.catalog.fixes.full_range import FullRange
+from onnxq.catalog.fixes.reconstruction import Reconstruction
 from onnxq.catalog.fixes.second_order import SecondOrder
 from onnxq.core.fix import Fix
 
-FIXES: tuple[Fix, ...] = (FullRange(), SecondOrder())
+FIXES: tuple[Fix, ...] = (FullRange(), SecondOrder(), Reconstruction())
