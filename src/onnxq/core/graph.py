@@ -129,7 +129,9 @@ class GraphView:
         return replace(
             self,
             nodes=tuple(reversed(kept)),
-            inputs=tuple(t for t in dict.fromkeys((*self.inputs, *given)) if t in needed and (t in known or t in self.inputs)),
+            inputs=tuple(
+                t for t in dict.fromkeys((*self.inputs, *given)) if t in needed and (t in known or t in self.inputs)
+            ),
             outputs=tuple(wanted),
             constants={name: array for name, array in self.constants.items() if name in needed},
         )

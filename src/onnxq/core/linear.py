@@ -17,7 +17,7 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Window:
-    """How a convolution slides over its input. All tuples have an entry per spatial axis, but `pads`: begins, then ends."""
+    """How a convolution slides over its input: a number per spatial axis; of `pads` the begins, then the ends."""
 
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
@@ -49,7 +49,11 @@ class Window:
         return Window(kernel, strides, dilations, tuple(pads))
 
     def view(self, x: Floats) -> Floats:
-        """Every patch of `x` (samples, channels, *size), as a view of a padded copy: (samples, *positions, channels, *kernel)."""
+        """Every patch of `x` (samples, channels, *size), without being copied from a padded `x`.
+
+        Returns:
+            (samples, *positions, channels, *kernel)
+        """
         rank = len(self.kernel)
         x = np.pad(x, [(0, 0), (0, 0), *zip(self.pads[:rank], self.pads[rank:], strict=True)])
         out = self.positions(x, padded=True)
@@ -65,7 +69,6 @@ class Window:
             ),
             writeable=False,
         )
-
 
     def positions(self, x: Floats, padded: bool = False) -> tuple[int, ...]:
         """At how many places along each spatial axis a patch of `x` is taken."""
@@ -114,13 +117,17 @@ class Linear:
         weight = view.constants[node.inputs[1]]
         if node.op == "Conv" and weight.ndim > 2:
             return Linear(node, weight.shape)
-        plain = not node.integer("transA", 0) and node.attributes.get("alpha", 1.0) == node.attributes.get("beta", 1.0) == 1.0
+        plain = (
+            not node.integer("transA", 0)
+            and node.attributes.get("alpha", 1.0) == node.attributes.get("beta", 1.0) == 1.0
+        )
         if weight.ndim == 2 and (node.op == "MatMul" or (node.op == "Gemm" and plain)):
             return Linear(node, weight.shape)
         return None
 
     @property
     def groups(self) -> int:
+        """Parts of the channels that have nothing to do with each other."""
         return self.node.integer("group", 1) if self.node.op == "Conv" else 1
 
     @property
@@ -144,7 +151,12 @@ class Linear:
         return matrices.reshape(self.shape)
 
     def patches(self, x: Floats, places: NDArray[np.intp]) -> Floats:
-        """The patches of the input `x` at some places, flat numbers of (samples, *positions): (groups, places, columns)."""
+        """Patches of the input `x`: (groups, places, columns).
+
+        Args:
+            x: (samples, channels, *size) for a Conv, else (..., columns).
+            places: flat numbers of (samples, *positions).
+        """
         if self.node.op != "Conv":
             return x.reshape(-1, x.shape[-1])[places][None]
         patches = self.window(x).view(x)
@@ -207,7 +219,11 @@ class Linear:
     def rows(self, y: Floats, places: NDArray[np.intp]) -> Floats:
         """The outputs `y` at these places: (groups, places, rows)."""
         flat = np.moveaxis(y, 1, -1) if self.node.op == "Conv" else y
-        flat = flat.reshape(-1, flat.shape[-1])[places] if self.node.op != "Conv" else flat[np.unravel_index(places, flat.shape[:-1])]
+        flat = (
+            flat.reshape(-1, flat.shape[-1])[places]
+            if self.node.op != "Conv"
+            else flat[np.unravel_index(places, flat.shape[:-1])]
+        )
         return flat.reshape(len(places), self.groups, -1).transpose(1, 0, 2)
 
     def places(self, y: Floats) -> int:

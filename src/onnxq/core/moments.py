@@ -88,7 +88,9 @@ class Moments:
 
     def noise(self, weight: Matrices, bias: Matrices) -> Matrices:
         """The mean square of what the outputs of `weight` and `bias` miss: (groups, rows)."""
-        square = np.einsum("gmk,gmk->gm", weight @ self.patches, weight) - 2 * np.einsum("gmk,gmk->gm", weight, self.crossed)
+        square = np.einsum("gmk,gmk->gm", weight @ self.patches, weight) - 2 * np.einsum(
+            "gmk,gmk->gm", weight, self.crossed
+        )
         mean = self.target - np.einsum("gmk,gk->gm", weight, self.patch)
         found: Matrices = (square + self.power - 2 * bias * mean) / self.count + np.square(bias)
         return found

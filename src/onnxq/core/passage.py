@@ -40,7 +40,7 @@ class Seen:
     places: NDArray[np.intp]
 
     def at(self, layer: Layer, places: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """The patches at some places, and what is to come of them: (groups, places, columns), (groups, places, rows)."""
+        """Patches (groups, places, columns) at some places, and what is to come of them (groups, places, rows)."""
         return layer.linear.patches(self.input, places), layer.linear.rows(self.wanted, places)
 
 

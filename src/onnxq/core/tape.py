@@ -1,4 +1,4 @@
-"""A block run forwards and backwards, with Q/DQ: what its output is, and how that depends on weights, biases and scales."""
+"""A block run forwards and backwards, with Q/DQ: its output, and how that depends on weights, biases and scales."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ class Played:
         Args:
             slope: the gradient of the same by the output.
         """
-        slopes, found = {self.tape.block.output: slope}, {}
+        slopes: Values = {self.tape.block.output: slope}
+        found: Values = {}
         for node in reversed(self.tape.block.nodes):
             behind = slopes.pop(node.outputs[0])
             if layer := self._layer(node):
@@ -125,7 +126,7 @@ class Played:
 
     def _step(self, kept: Stored, tensor: str) -> Floats:
         known = self.parameters.get(scale(tensor))
-        return np.float32(kept.params.scale) if known is None else np.exp(known, dtype=np.float32)
+        return kept.params.scale if known is None else np.exp(known, dtype=np.float32)
 
     def _weight(self, layer: Layer) -> Floats:
         most = layer.weight.format.high
@@ -160,7 +161,7 @@ class Played:
             inside = (place > kept.format.low) & (place < kept.format.high)
             if scale(tensor) in self.parameters:
                 by_scale = np.where(inside, self.read[tensor] - self.values[tensor], self.read[tensor])
-                found[scale(tensor)] = found.get(scale(tensor), np.float32(0)) + np.sum(slope * by_scale)
+                found[scale(tensor)] = found.get(scale(tensor), np.zeros(())) + np.asarray(np.sum(slope * by_scale))
             slope = slope * inside
         slope = _folded(slope, self.values[tensor].shape)
         if tensor not in self.tape.block.inputs:

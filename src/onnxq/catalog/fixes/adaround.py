@@ -31,8 +31,8 @@ class AdaRound:
     doc: str = "learns for each weight whether to round it up or down (AdaRound)"
     preserves: bool = False
     places: int = 1 << 14
-    steps: int = 500
-    size: int = 512
+    steps: int = 300
+    size: int = 256
 
     def __call__(self, case: Case) -> Fixed:
         """See Fix."""

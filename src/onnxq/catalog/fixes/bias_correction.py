@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from onnxq.catalog.formats import FORMATS
 from onnxq.core.fix import Case, Fixed
 from onnxq.core.layer import layers

@@ -41,7 +41,7 @@ class Reconstruction:
     preserves: bool = False
     steps: tuple[int, int] = (200, 24)
     rows: int = 8
-    work: float = 4e11
+    work: float = 2e11
     rates: tuple[float, float, float] = (0.03, 0.002, 0.001)
 
     def __call__(self, case: Case) -> Fixed:
@@ -103,7 +103,7 @@ class Reconstruction:
 
     def _rate(self, name: str, deviation: float) -> float:
         of_codes, of_shifts, of_scales = self.rates
-        kind = name.split()[0]
+        kind = name.split(maxsplit=1)[0]
         return of_codes if kind == "codes" else of_shifts * deviation if kind == "shift" else of_scales
 
 
@@ -158,4 +158,4 @@ def _with(case: Case, block: Block, parameters: Values) -> Case:
 def _on_grid(found: Floats) -> Floats:
     """A scale with the digits of FP16, rounded upwards: so other scales are."""
     part, power = np.frexp(np.float64(found))
-    return np.float32(np.ldexp(np.ceil(part * 2**11) / 2**11, power))
+    return np.asarray(np.ldexp(np.ceil(part * 2**11) / 2**11, power), np.float32)
