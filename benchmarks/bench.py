@@ -89,6 +89,7 @@ def quantize(bench: Bench, tool: Tool, folder: Path, settings: Settings) -> Row:
         seconds=statistics.median(run["seconds"] for run in runs),
         cpu_seconds=statistics.median(run["cpu_seconds"] for run in runs),
         peak_mb=max(run["peak_kb"] for run in runs) / 1000,
+        note=tool.note(job),
     )
     if settings.keep:
         settings.keep.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ from tools import DEFAULT, Tool, find_tools
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = parse(arguments)
     try:
-        pythons = {"modelopt": asked.modelopt_python, "quark": asked.quark_python}
+        pythons = {"modelopt": asked.modelopt_python, "quark": asked.quark_python, "aimet": asked.aimet_python}
         tools = find_tools(asked.tools.split(","), pythons, sys.executable)
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -49,6 +49,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tools", default=",".join(DEFAULT), help=f"comma-separated (default: {','.join(DEFAULT)})")
     parser.add_argument("--modelopt-python", type=absolute, metavar="PATH", help="the interpreter of nvidia-modelopt")
     parser.add_argument("--quark-python", type=absolute, metavar="PATH", help="the interpreter of amd-quark")
+    parser.add_argument("--aimet-python", type=absolute, metavar="PATH", help="the interpreter of aimet-onnx")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="where to write the table")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to keep models as MODEL.TOOL.onnx")
     parser.add_argument("--repeat", type=int, default=1, help="runs per tool, of which the median time is told")

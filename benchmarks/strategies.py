@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from cases import Case
 from onnxq.catalog.metrics.sqnr import SQNR
 from onnxq.core.budget import Budget, Choice, Point
+from onnxq.core.deadline import Deadline, TimeUp
 from onnxq.core.execution import Execution
 from onnxq.core.group import Group
 from onnxq.core.observer import Clock, Silent
@@ -20,7 +21,7 @@ from onnxq.sensitivity import quantize_within
 from onnxq.sensitivity.noise import cost
 from onnxq.sensitivity.origins import measure_noise
 from onnxq.sensitivity.search import Search
-from onnxq.sensitivity.trials import Judge, TimeUp, Trials
+from onnxq.sensitivity.trials import Judge, Trials
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ class Ground:
         return self.judge.budget.allowed(None)
 
     def trials(self, limit: float | None) -> Trials:
-        deadline = None if limit is None else time.monotonic() + limit
-        return Trials.of(self.found, PLAIN, self.judge, Execution(), deadline)
+        return Trials.of(self.found, PLAIN, self.judge, Execution(), Deadline.after(limit))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from onnxq.pipeline import load_recipe
 from runners.task import recipe_of
 
 RUNNERS = Path(__file__).resolve().parent / "runners"
@@ -21,6 +22,11 @@ class Job:
     calib: Path
     batch_size: int | None = None
     whole_feeds: bool = False
+
+    @property
+    def recipe(self) -> Path:
+        """Where onnxq writes what it did."""
+        return self.target.with_suffix(".yaml")
 
     @property
     def arguments(self) -> list[str]:
@@ -45,6 +51,10 @@ class Tool:
         script = RUNNERS / f"with_{self.name.partition('-')[0]}.py"
         return [self.python, str(script), *job.arguments, "--method", self.method]
 
+    def note(self, job: Job) -> str:  # noqa: ARG002 - others say nothing
+        """What it says of what it did."""
+        return ""
+
 
 @dataclass(frozen=True)
 class Onnxq(Tool):
@@ -56,7 +66,12 @@ class Onnxq(Tool):
         batch = ["--batch-size", str(job.batch_size)] if job.batch_size else []
         chosen = [text for option, value in recipe_of(self.method).items() for text in (f"--{option}", value)]
         files = [str(job.source), str(job.target), "--calib", str(job.calib)]
-        return [self.python, "-m", "onnxq", "quantize", *files, "-q", *batch, *chosen]
+        talk = ["-q", "--save-recipe", str(job.recipe)]
+        return [self.python, "-m", "onnxq", "quantize", *files, *talk, *batch, *chosen]
+
+    def note(self, job: Job) -> str:
+        """The fixes that it took."""
+        return ", ".join(load_recipe(job.recipe).fixes) if job.recipe.exists() else ""
 
 
 PACKAGES = {
@@ -64,6 +79,7 @@ PACKAGES = {
     "modelopt": "nvidia-modelopt",
     "onnxruntime": "onnxruntime",
     "quark": "amd-quark",
+    "aimet": "aimet-onnx",
 }
 
 

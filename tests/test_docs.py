@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import onnxq
+from onnxq.catalog.fixes import FIXES
 from tests.pages import ROOT, Block, Page, prints
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -43,6 +44,11 @@ def test_every_command_is_shown_and_its_options_are_listed() -> None:
         if "\ndef run(" in module.read_text():
             assert f"\n## {module.stem}: " in shown
             assert f"<!-- onnxq {module.stem} --help -->" in listed
+
+
+def test_every_fix_is_described() -> None:
+    described = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs" / "fixes.md").read_text(), re.MULTILINE)
+    assert [name for name in described if name in {fix.name for fix in FIXES}] == [fix.name for fix in FIXES]
 
 
 def test_every_public_name_is_in_the_reference() -> None:

@@ -14,6 +14,9 @@ TARGETS = {"ort": "onnxruntime"}
 """Short names of onnxq's targets, other than the default one."""
 
 
+FIXES = "fixes-"
+
+
 @dataclass(frozen=True)
 class Task:
     """Quantize `source` with the inputs in `calib` and write `target`.
@@ -28,6 +31,11 @@ class Task:
     method: str
     batch_size: int | None
     whole_feeds: bool
+
+    @property
+    def recipe(self) -> Path:
+        """Where onnxq writes what it did."""
+        return self.target.with_suffix(".yaml")
 
     def arrays(self) -> Feed:
         with np.load(self.calib) as archive:
@@ -47,7 +55,12 @@ def read_feeds(arrays: Feed, batch: int | None) -> Iterator[Feed]:
 
 
 def recipe_of(method: str) -> dict[str, str]:
-    """What a method of onnxq chooses: "ort-percentile-99.9" is a target, a calibrator and a percentile."""
+    """What a method of onnxq chooses: "ort-percentile-99.9" is a target, a calibrator and a percentile.
+
+    "fixes-first-layer" is a fix, "fixes-auto" is all that help.
+    """
+    if method.startswith(FIXES):
+        return {"fixes": method.removeprefix(FIXES)}
     first, _, rest = method.partition("-")
     target = TARGETS.get(first)
     calibrator, _, percentile = (rest if target else method).partition("-")

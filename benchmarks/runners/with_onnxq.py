@@ -9,4 +9,8 @@ if __name__ == "__main__":
     chosen = recipe_of(task.method)
     if "percentile" in chosen:
         chosen["percentile"] = float(chosen["percentile"])
-    onnxq.save(onnxq.quantize(task.source, task.feeds(), onnxq.Recipe(**chosen)).model, task.target)
+    if "fixes" in chosen and chosen["fixes"] != "auto":
+        chosen["fixes"] = (chosen["fixes"],)
+    result = onnxq.quantize(task.source, list(task.feeds()), onnxq.Recipe(**chosen))
+    onnxq.save(result.model, task.target)
+    onnxq.save_recipe(result.recipe, task.recipe)

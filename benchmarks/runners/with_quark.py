@@ -1,4 +1,4 @@
-"""AMD Quark with its A8W8 configuration: INT8 symmetric activations and weights."""
+"""AMD Quark with its A8W8 configuration: INT8 symmetric activations and weights; `--method adaround` for AdaRound."""
 
 from onnxruntime.quantization.calibrate import CalibrationDataReader
 from quark.onnx import ModelQuantizer, QConfig
@@ -21,5 +21,5 @@ class Feeds(CalibrationDataReader):
 
 if __name__ == "__main__":
     task = task_from_arguments()
-    quantizer = ModelQuantizer(QConfig.get_default_config("A8W8"))
+    quantizer = ModelQuantizer(QConfig.get_default_config("A8W8_ADAROUND" if task.method == "adaround" else "A8W8"))
     quantizer.quantize_model(str(task.source), str(task.target), Feeds(task))

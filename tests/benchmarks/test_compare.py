@@ -79,7 +79,10 @@ class TestTable:
 class TestTools:
     def test_onnxq_is_run_by_its_command_line(self):
         (tool,) = find_tools(["onnxq"], {}, "python")
-        assert " ".join(tool.command(JOB)) == "python -m onnxq quantize in.onnx out.onnx --calib calib.npz -q"
+        assert (
+            " ".join(tool.command(JOB))
+            == "python -m onnxq quantize in.onnx out.onnx --calib calib.npz -q --save-recipe out.yaml"
+        )
 
     def test_its_calibrator_and_percentile_follow_the_name(self):
         (tool,) = find_tools(["onnxq-percentile-99.9"], {}, "python")
@@ -98,7 +101,7 @@ class TestTools:
         assert (python, Path(script).name) == ("theirs", "with_modelopt.py")
         assert rest[-2:] == ["--method", "entropy"]
 
-    @pytest.mark.parametrize("family", ["onnxq", "modelopt", "onnxruntime", "quark"])
+    @pytest.mark.parametrize("family", ["onnxq", "modelopt", "onnxruntime", "quark", "aimet"])
     def test_every_family_has_a_runner(self, family):
         assert (BENCHMARKS / "runners" / f"with_{family}.py").exists()
 

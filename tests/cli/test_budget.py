@@ -72,7 +72,7 @@ def test_verbose_names_the_groups_in_float(desk, eval_):
     [
         (["--metric", "top1"], "--metric does nothing without a budget. Give --max-drop or --min-sqnr."),
         (["--best-effort"], "--best-effort does nothing without a budget."),
-        (["--time-limit", "9"], "--time-limit does nothing without a budget."),
+        (["--time-limit", "9"], "--time-limit does nothing without a budget or fixes. Give --max-drop, --min-sqnr or"),
         (["--front", "f.csv"], "--front does nothing without a budget."),
         (["--min-sqnr", "9", "--metric", "top1"], "--min-sqnr is a budget of SQNR. Leave out --metric, or give"),
         (["--min-sqnr", "9", "--plan", "p.json"], "A plan says what is in float, and leaves nothing to search."),

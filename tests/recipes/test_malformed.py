@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.fixes import TOYS, shelved
 
 from onnxq import recipes
 from onnxq.errors import RecipeError
 
 KEYS = (
     "onnxq_recipe, target, int8, rest, io_types, format, granularity, calibrator, weight_format, weight_granularity, "
-    "weight_calibrator, percentile, tensorrt_cache, labels, seed, rules, include, skip, "
+    "weight_calibrator, percentile, tensorrt_cache, fixes, labels, seed, rules, include, skip, "
     "tensors, residuals"
 )
 RULE_KEYS = "select, calibrator, percentile, weight_calibrator, weight_granularity, skip, include, rest"
@@ -53,6 +54,8 @@ MALFORMED = {
     "percentile: 99,9\n": "r.yaml:1: percentile must be a number. Got '99,9'.",
     "percentile: 0\n": "r.yaml:1: The percentile must lie in (0, 100]. Got 0.",
     "percentile: {a: 1}\n": "r.yaml:1: percentile must be a single value. Got keys and values.",
+    "fixes: equalisation\n": "r.yaml:1: fixes is auto, or a list of names. Got 'equalisation': write [equalisation].",
+    "rest: fp16\nfixes: {}\n": "r.yaml:2: fixes must be a single value. Got keys and values.",
     "int8: 1\n": "r.yaml:1: int8 must be true or false. Got '1'.",
     "io_types: short\n": "r.yaml:1: Unknown io_types 'short'. Choose one of: keep, low.",
     "format: int7\n": "r.yaml:1: Unknown format 'int7'. Choose one of: int8, uint8. Did you mean 'int8', 'uint8'?",
@@ -137,6 +140,14 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("content", "message"), MALFORMED.items(), ids=range(len(MALFORMED)))
 def test_a_malformed_recipe_gives_one_error_with_its_line(content, message):
     assert failure(content) == message
+
+
+def test_an_unknown_fix_is_named_with_its_line(tmp_path, monkeypatch):
+    shelved(monkeypatch, *TOYS)
+    path = tmp_path / "r.yaml"
+    path.write_text("rest: fp16\nfixes:\n- moves\n- help\n")
+    with pytest.raises(RecipeError, match=r"r\.yaml:3: Unknown fix 'help'\. Choose one of: .* Did you mean 'helps'\?$"):
+        recipes.read(path)
 
 
 def test_a_recipe_that_is_no_text_names_the_line():

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxq import recipes
+from onnxq.catalog.fixes import FIXES
 from onnxq.catalog.recipes import RECIPES
 from onnxq.core.recipe import Recipe
 from onnxq.core.rule import Rule
@@ -89,6 +90,7 @@ RECIPE = st.builds(
     percentile=PERCENTILES,
     skip=st.lists(SELECTORS, max_size=3).map(tuple),
     include=st.lists(SELECTORS, max_size=3).map(tuple),
+    fixes=st.lists(st.sampled_from([fix.name for fix in FIXES]), max_size=3).map(tuple) | st.just("auto"),
     labels=st.none() | NAMES,
     rest=st.none() | RESTS,
     low_io=st.booleans(),

@@ -14,7 +14,9 @@ from onnxq import files
 from onnxq.catalog.metrics.sqnr import SQNR
 from onnxq.catalog.metrics.top1 import TOP1
 from onnxq.core.budget import Budget, Outcome
+from onnxq.core.recipe import Recipe
 from onnxq.errors import OutputError, RecipeError
+from onnxq.pipeline.fixing import SECONDS
 
 KINDS = (".csv", ".svg", ".png")
 
@@ -35,7 +37,12 @@ def add_budget(command: argparse.ArgumentParser) -> None:
         help=f"for --max-drop: {TOP1.name} (default), agreement, cosine, or FILE.py:FUNCTION for one of your own",
     )
     group.add_argument("--best-effort", action="store_true", help="write the closest if the budget cannot be kept")
-    group.add_argument("--time-limit", type=float, metavar="S", help="stop searching after so many seconds")
+    group.add_argument(
+        "--time-limit",
+        type=float,
+        metavar="S",
+        help=f"stop searching, and trying --fixes, after so many seconds; default: {SECONDS:.0f} for --fixes auto",
+    )
     group.add_argument(
         "--front", type=Path, metavar="FILE", help="accuracy against compute in INT8, as .csv, .svg or .png"
     )
@@ -56,6 +63,18 @@ def budget_of(options: argparse.Namespace) -> Budget | None:
         return None
     drop, relative = Budget.drop_of(options.max_drop)
     return Budget(options.metric or TOP1.name, drop=drop, relative=relative, **how)
+
+
+def check_time_limit(options: argparse.Namespace, recipe: Recipe) -> None:
+    """Refuses a time limit that does nothing.
+
+    Raises:
+        RecipeError: there is nothing that it could end.
+    """
+    if options.time_limit is not None and options.max_drop is None and options.min_sqnr is None and not recipe.fixes:
+        raise RecipeError(
+            "--time-limit does nothing without a budget or fixes. Give --max-drop, --min-sqnr or --fixes."
+        )
 
 
 def budget_table(outcome: Outcome, verbose: bool) -> RenderableType:
@@ -79,7 +98,7 @@ def write_front(outcome: Outcome, path: Path, model: str) -> None:
 def _check(options: argparse.Namespace) -> None:
     if options.max_drop is None and options.min_sqnr is None:
         given = {"--metric": options.metric, "--best-effort": options.best_effort or None}
-        given |= {"--time-limit": options.time_limit, "--front": options.front}
+        given["--front"] = options.front
         if idle := [name for name, value in given.items() if value is not None]:
             raise RecipeError(f"{idle[0]} does nothing without a budget. Give --max-drop or --min-sqnr.")
     if options.min_sqnr is not None and options.metric is not None:

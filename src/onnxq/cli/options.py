@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from onnxq.catalog import pick
+from onnxq.catalog.fixes import fixes_of
 from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.recipes import RECIPES
 from onnxq.catalog.targets import TARGETS
 from onnxq.core.execution import Execution
 from onnxq.core.observer import Observer
-from onnxq.core.recipe import Recipe
+from onnxq.core.recipe import AUTO, Recipe
 from onnxq.core.samples import Samples
 from onnxq.core.selector import Selector
 from onnxq.data.preprocess import preprocess_from
@@ -136,8 +137,21 @@ def recipe(options: argparse.Namespace, observer: Observer) -> Recipe:
         given["int8"] = False
     if cache := getattr(options, "tensorrt_cache", None):
         given["cache"] = load_calibration_cache(cache)
+    if (fixes := getattr(options, "fixes", None)) is not None:
+        given["fixes"] = named_fixes(fixes)
     skip, include = (tuple(map(Selector.of, texts)) for texts in (options.skip, options.include))
     return replace(begun, **given).amended(skip, include)
+
+
+def named_fixes(text: str) -> Sequence[str]:
+    """The names that --fixes has; "auto" as it is.
+
+    Raises:
+        RecipeError: there is no fix of some name.
+    """
+    if text in (AUTO, "none"):
+        return AUTO if text == AUTO else ()
+    return tuple(fix.name for fix in fixes_of(tuple(name.strip() for name in text.split(","))))
 
 
 def _begun(options: argparse.Namespace, observer: Observer) -> Recipe:
@@ -173,6 +187,7 @@ def execution(options: argparse.Namespace, observer: Observer) -> Execution:
         session_options=dict(options.session_option),
         observer=observer,
         jobs=getattr(options, "jobs", None),
+        time_limit=getattr(options, "time_limit", None),
     )
 
 

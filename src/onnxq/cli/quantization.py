@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from onnxq.catalog.calibrators import CALIBRATORS
+from onnxq.catalog.fixes import FIXES
 from onnxq.cli.options import add_plan, add_samples, samples
-from onnxq.core.recipe import Recipe
+from onnxq.core.recipe import AUTO, Recipe
 from onnxq.core.samples import Samples
 from onnxq.core.statistics import Statistics
 from onnxq.errors import RecipeError
@@ -14,6 +15,13 @@ from onnxq.pipeline import load_statistics
 
 FILES = ("model", "calib", "stats", "tensorrt_cache", "eval", "plan", "recipe")
 """Options that name what is read."""
+
+
+NONE = "none"
+FIXES_HELP = (
+    f"what is done to the model so that it loses less: {AUTO} (what helps, as measured on samples kept aside), {NONE}, "
+    f"or names with commas between: {', '.join(fix.name for fix in FIXES)}"
+)
 
 
 def add_data(group: argparse._ActionsContainer) -> None:
@@ -39,6 +47,7 @@ def add_calibrators(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--percentile", type=float, metavar="P", help=f"for that calibrator; default: {Recipe.percentile}"
     )
+    group.add_argument("--fixes", metavar="NAMES", help=f"{FIXES_HELP}; default: {NONE}")
     add_plan(group)
 
 

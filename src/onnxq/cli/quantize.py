@@ -11,7 +11,7 @@ from pathlib import Path
 
 from onnxq import files, onnx_io
 from onnxq.cli import options as shared
-from onnxq.cli.budget import add_budget, budget_of, budget_table, write_front
+from onnxq.cli.budget import add_budget, budget_of, budget_table, check_time_limit, write_front
 from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.page import add_report, check_page
 from onnxq.cli.progress import Bar
@@ -81,6 +81,7 @@ def _quantized(options: argparse.Namespace, budget: Budget | None, bar: Bar) -> 
     """The model, and what a search for a budget came to."""
     recipe = shared.recipe(options, bar)
     check_percentile(options, recipe)
+    check_time_limit(options, recipe)
     if options.check:
         from onnxq.pipeline.building import check_is_possible  # noqa: PLC0415
 

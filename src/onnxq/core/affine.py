@@ -53,9 +53,7 @@ def reparametrized(view: GraphView, affine: Affine) -> GraphView:
             work.nodes.append(node)
         else:
             change(work, node)
-    return replace(
-        view, nodes=tuple(work.nodes), constants=work.constants, shapes=work.shapes, dtypes=work.dtypes
-    )
+    return replace(view, nodes=tuple(work.nodes), constants=work.constants, shapes=work.shapes, dtypes=work.dtypes)
 
 
 @dataclass
@@ -116,7 +114,9 @@ def _linear(work: _Work, node: Node) -> None:
     before = work.view.constants[node.inputs[1]].astype(np.float64)
     reads, makes = weight_channels(node, before)
     counts = int(reads.max()) + 1, int(makes.max()) + 1
-    scale, shift = (np.broadcast_to(found.ravel(), counts[:1]) for found in (work.scale(node.inputs[0]), work.shift(node.inputs[0])))
+    scale, shift = (
+        np.broadcast_to(found.ravel(), counts[:1]) for found in (work.scale(node.inputs[0]), work.shift(node.inputs[0]))
+    )
     ids = np.broadcast_to(work.lanes.of[node.outputs[0]].ravel(), counts[1:])
     weight = before * scale[reads] / work.scales[ids][makes]
     moved = weight * shift[reads]
@@ -156,7 +156,9 @@ def _clipped(work: _Work, node: Node) -> None:
     for index, tensor in enumerate(node.inputs[1:], 1):
         if tensor:
             bound = float(work.view.constants[tensor])
-            node = work.stored(node, index, np.array(bound / (scale if bound else 1.0) - shift), ("", "low", "high")[index])
+            node = work.stored(
+                node, index, np.array(bound / (scale if bound else 1.0) - shift), ("", "low", "high")[index]
+            )
     work.nodes.append(node)
 
 

@@ -49,6 +49,12 @@ class Batch:
             return tensor[: self.samples]
         return tensor
 
+    def has_scores(self, output: object) -> bool:
+        """Whether `output` has the shape (samples, classes)."""
+        if not (isinstance(output, np.ndarray) and is_real(output) and output.ndim == 2):
+            return False
+        return len(output) == self.samples + self.padded and output.shape[1] > 1
+
     def culprit(self, tensor: Array) -> str:
         """What a message calls the first sample that has NaN or Inf in `tensor`, as closely as that can be told."""
         if len(self.names) > 1 and tensor.ndim and tensor.shape[0] == self.samples + self.padded:

@@ -11,7 +11,9 @@ from onnxq.errors import RecipeError
 
 @dataclass(frozen=True)
 class Execution:
-    """How models are run while they are calibrated and compared. On one kind of processor it changes no result.
+    """How models are run while they are calibrated and compared.
+
+    On one kind of processor it changes no result, but for a time limit.
 
     Attributes:
         batch_size: samples per inference, where the model leaves it free; None for what suits the memory.
@@ -19,6 +21,8 @@ class Execution:
         providers: ONNX Runtime's execution providers in order of preference, such as "cuda"; the CPU is always last.
         session_options: ONNX Runtime's session options, by name.
         observer: told of the progress.
+        time_limit: seconds after which no fix is tried any more, so that a slower machine may take fewer; None for a
+            few minutes where fixes are chosen automatically, and for no limit where they are named.
         jobs: batches that are run side by side while variants of a model are measured; None for one per core.
     """
 
@@ -28,6 +32,7 @@ class Execution:
     session_options: Mapping[str, str] = field(default_factory=dict)
     observer: Observer = field(default_factory=Silent)
     jobs: int | None = None
+    time_limit: float | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.providers, str):
@@ -36,3 +41,5 @@ class Execution:
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
                 raise RecipeError(f"The {name.replace('_', ' ')} must be a whole number above 0. Got {value!r}.")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise RecipeError(f"The time limit must be above 0 seconds. Got {self.time_limit}.")

@@ -64,13 +64,17 @@ class Fixed:
 
     Attributes:
         view: the graph and its constants. A quantized weight that lies on the grid of its scale is stored as it is.
-        scales: of everything that the plan quantizes; None if all is to be measured anew.
+        scales: of everything that the plan quantizes. None stands for those there were, and behind a fix that preserves
+            what the model computes for those that a new measurement gives.
         notes: sentences for people who want to know all: what was done, and what was left and why.
+        reference: what the quantized model is to come close to from here on, by a fix that does not preserve what it
+            computes, but changes what tensors mean; it computes what the reference did. None if nothing changes.
     """
 
     view: GraphView
     scales: Scales | None = None
     notes: tuple[str, ...] = ()
+    reference: GraphView | None = None
 
 
 class Fix(Protocol):
@@ -88,7 +92,8 @@ class Fix(Protocol):
     def preserves(self) -> bool:
         """Whether the float model computes the same before and after, up to rounding, so that it is measured anew.
 
-        Other fixes come behind these: they need the scales, and change them at most for the better.
+        Other fixes come behind these: they need the scales, and change them at most for the better. Scales that are
+        known from elsewhere stay as they are.
         """
 
     def __call__(self, case: Case) -> Fixed:

@@ -66,7 +66,9 @@ def concatenated(survey: Survey, node: Node) -> str | None:
         parts.append(np.broadcast_to(ids, wide))
     sizes = [max(part.shape[at] for part in parts) for at in range(parts[0].ndim)]
     for index, part in enumerate(parts):
-        parts[index] = np.broadcast_to(part, [part.shape[at] if at == axis % part.ndim else n for at, n in enumerate(sizes)])
+        parts[index] = np.broadcast_to(
+            part, [part.shape[at] if at == axis % part.ndim else n for at, n in enumerate(sizes)]
+        )
     survey.of[node.outputs[0]] = compressed(np.concatenate(parts, axis))
     return None
 

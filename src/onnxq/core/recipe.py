@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from onnxq.core.calibration_cache import CalibrationCache
 from onnxq.core.calibrator import check_percentile
 from onnxq.core.rule import GRANULARITIES, Rule, check_granularity
 from onnxq.core.selector import Selector
 from onnxq.errors import RecipeError
+
+AUTO = "auto"
+"""Stands in place of the names of fixes: those that help are found out."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Recipe:
         tensors: the calibrators of single activations, by name; these hold whatever rules say of their readers.
         residuals: for residual joins by name, the operand that is the shortcut: 0, 1, or None if neither is to be
             quantized.
-        fixes: names of what is done to the model so that it loses less; their order does not matter.
+        fixes: names of what is done to the model so that it loses less, in any order; or "auto" for what helps.
         labels: the name of the evaluation array that holds class numbers; found by itself if it is the only extra one.
         rest: the floating-point type of what is not quantized: "fp32", "fp16" or "bf16"; the target's if None.
         low_io: whether inputs and outputs of the model are of that type too.
@@ -60,11 +64,11 @@ class Recipe:
     rules: Sequence[Rule] = ()
     tensors: Mapping[str, str] = field(default_factory=dict)
     residuals: Mapping[str, int | None] = field(default_factory=dict)
-    fixes: Sequence[str] = ()
+    fixes: Sequence[str] | Literal["auto"] = ()
 
     def __post_init__(self) -> None:
         for name, what in (("skip", "selectors"), ("include", "selectors"), ("fixes", "names")):
-            if isinstance(value := getattr(self, name), str):
+            if isinstance(value := getattr(self, name), str) and (name, value) != ("fixes", AUTO):
                 raise RecipeError(f"{name} is a list of {what}. Got '{value}': write ('{value}',).")
         check_percentile(self.percentile)
         if not isinstance(self.seed, int):

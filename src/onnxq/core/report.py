@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from onnxq.core.attempt import NOTHING_TRIED, Fixes
 from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.metric import Metric, OwnMetric
 from onnxq.core.names import without_names
@@ -94,6 +95,8 @@ class Report:
         data: what fidelity was measured on: "evaluation" or "calibration".
         fidelity: against FP32; None without samples to measure it on.
         rest: the type of what is not quantized, and what stays in FP32; None if all of it does.
+        plain: the same without fixes; None if there are no fixes, or if that was not measured.
+        fixes: what was tried so that the model loses less.
         sizes: bytes of the FP32 and of the quantized model.
         seconds: by stage.
     """
@@ -115,6 +118,8 @@ class Report:
     seconds: Mapping[str, float]
     rest: RestReport | None = None
     calibrators: Mapping[str, int] = field(default_factory=dict)
+    plain: Fidelity | None = None
+    fixes: Fixes = NOTHING_TRIED
 
     @staticmethod
     def of(view: GraphView, plan: Plan, **rest: Any) -> Report:
@@ -162,6 +167,7 @@ class Report:
         data = asdict(self)
         data["refused"] = _rows(self.refused)
         data["rest"] = self.rest and self.rest.to_json()
+        data["fixes"] = self.fixes.to_json()
         return data
 
 

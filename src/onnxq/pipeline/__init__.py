@@ -8,29 +8,25 @@ from dataclasses import dataclass, replace
 import onnx
 
 from onnxq import onnx_io
-from onnxq.catalog.metrics import METRICS
 from onnxq.core.execution import Execution
 from onnxq.core.metric import OwnMetric
 from onnxq.core.observer import Clock
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
-from onnxq.core.report import Fidelity, Report
+from onnxq.core.report import Report
 from onnxq.core.samples import Data, Samples
 from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
-from onnxq.errors import DataError
 from onnxq.pipeline.checkpoint import Checkpoint
-from onnxq.pipeline.fixing import corrected, preserved
+from onnxq.pipeline.closeness import closeness_of, product_of
+from onnxq.pipeline.fixing import fixed
 from onnxq.pipeline.order import Order
-from onnxq.pipeline.product import Product, produce
 from onnxq.pipeline.recipe_file import load_recipe, resolved, save_recipe
 from onnxq.pipeline.recipe_outline import commented_recipe
 from onnxq.pipeline.scaling import Ready, Scaled, ready, scaled, statistics_of
 from onnxq.pipeline.statistics_file import load_calibration_cache, load_statistics, save_statistics
 from onnxq.pipeline.subject import Model, Subject, load, matches_of, plan_of, read
-from onnxq.runtimes import onnxruntime
-from onnxq.runtimes.setup import Setup
-from onnxq.stages.verify import Written, check_model, check_structure, fidelity
+from onnxq.stages.verify import Written, check_model, check_structure
 
 __all__ = [
     "Checkpoint",
@@ -66,7 +62,10 @@ class Result:
         scales: of what is quantized.
         statistics: what was measured.
         report: what happened.
-        recipe: the one that was given, with what it left open: the target's types, the calibrator that "auto" chose.
+        recipe: the one that was given, with what it left open: the target's types, the calibrator and the fixes that
+            "auto" chose.
+        reference: the float model that statistics are of, and whose tensors mean the same as those of the quantized
+            one: the model as it came, prepared, with fixes that keep what it computes.
     """
 
     model: onnx.ModelProto
@@ -75,6 +74,7 @@ class Result:
     statistics: Statistics
     report: Report
     recipe: Recipe
+    reference: onnx.ModelProto
 
     def __repr__(self) -> str:
         return f"Result({len(self.model.graph.node)} nodes, {self.plan}, {self.report})"
@@ -109,7 +109,7 @@ def quantize(
     """
     clock = Clock(execution.observer)
     order = Order(calib, recipe, execution, plan, evaluation)
-    return finished(preserved(scaled(model, order, clock), order, clock), recipe, execution, clock)
+    return finished(fixed(scaled(model, order, clock), order, clock), recipe, execution, clock)
 
 
 def finished(
@@ -118,7 +118,7 @@ def finished(
     """The quantized model, written and verified.
 
     Args:
-        found: its plan and scales.
+        found: its plan, its scales and what fixes made of it.
         recipe: how to quantize.
         execution: how models are run.
         clock: has timed the stages before.
@@ -127,16 +127,15 @@ def finished(
     Raises:
         StageError: onnxq or a runtime failed.
     """
-    found = corrected(found, recipe, execution, clock)
     begun, statistics, scales = found.ready, found.statistics, found.scales
-    given, subject, made = begun.given, begun.subject, begun.plan
+    given, subject, made = begun.given, found.subject, begun.plan
     with clock.stage("rewrite"):
-        product = produce(subject, made, scales, statistics, recipe)
+        product = product_of(found, recipe)
     with clock.stage("verify"):
         check_structure(Written(onnx_io.view(product.model), made, subject.view))
         check_model(product.model, beside=given)
-        close = _fidelity(begun, product, recipe, execution, own)
-    done = replace(resolved(recipe, subject), calibrator=found.calibrator(recipe))
+        close = closeness_of(found, product, recipe, execution, own)
+    done = replace(resolved(recipe, subject), calibrator=found.calibrator(recipe), fixes=found.fixes.taken)
     report = Report.of(
         subject.view,
         made,
@@ -150,11 +149,13 @@ def finished(
         tried=found.tried,
         data="calibration" if begun.sources.evaluation is None else "evaluation",
         fidelity=close,
+        plain=found.plain,
+        fixes=found.fixes,
         sizes=(onnx_io.size(given), onnx_io.size(product.model)),
-        rest=product.rest_report(subject.prepared.model),
+        rest=product.rest_report(found.reference.prepared.model),
         seconds=clock.seconds,
     )
-    return Result(product.model, made, scales, statistics, report, done)
+    return Result(product.model, made, scales, statistics, report, done, found.reference.prepared.model)
 
 
 def calibrate(
@@ -181,21 +182,10 @@ def calibrate(
         StageError: onnxq or a runtime failed.
     """
     clock = Clock(execution.observer)
+    if recipe.fixes:
+        execution.observer.note(
+            "These are statistics of the model without the recipe's fixes. `onnxq quantize --stats` takes --fixes none."
+        )
     begun = ready(model, Order(calib, replace(recipe, labels=None), execution, plan), clock)
     with clock.stage("calibrate"):
         return statistics_of(begun, calib, execution, checkpoint)
-
-
-def _fidelity(
-    begun: Ready, product: Product, recipe: Recipe, execution: Execution, own: Sequence[OwnMetric]
-) -> Fidelity | None:
-    batches = begun.sources.checks(recipe.seed, execution.observer)
-    if batches is None:
-        return None
-    setup = Setup.of(execution)
-    original = onnxruntime.Session(begun.given, setup=setup)
-    judged = onnxruntime.Session(product.judged, setup=replace(setup, as_written=True))
-    found = fidelity(original, judged, batches, METRICS, own)
-    if recipe.labels and not found.baselines:
-        raise DataError(f"The labels '{recipe.labels}' fit no output: none has a score per sample for each class.")
-    return found

@@ -10,6 +10,7 @@ import onnx
 from onnxq.catalog.metrics.sqnr import SQNR
 from onnxq.core.batch import Source
 from onnxq.core.execution import Execution
+from onnxq.core.score import EXACT
 from onnxq.runtimes import onnxruntime
 from onnxq.runtimes.setup import Setup
 from onnxq.stages.verify import fidelity
@@ -22,9 +23,6 @@ MARGIN = 3.0
 
 On 64 samples, differences of up to 2 dB turn around on others (benchmarks/README.md).
 """
-
-EXACT = 200.0
-"""Decibels that stand for an output without any error, and less than none for one without any signal."""
 
 
 def closeness(

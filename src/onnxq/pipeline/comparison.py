@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from onnxq import onnx_io
 from onnxq.catalog.metrics import METRICS
 from onnxq.catalog.metrics.agreement import AGREEMENT
-from onnxq.core.batch import Batch, Source, Tensors, is_real
+from onnxq.core.batch import Batch, Source, Tensors
 from onnxq.core.comparison import Comparison, layers_of
 from onnxq.core.execution import Execution
 from onnxq.core.observer import Clock
@@ -153,17 +151,10 @@ class _OutputSums:
     def add(self, batch: Batch, before: Tensors, after: Tensors) -> None:
         """See FidelitySums."""
         self._all.add(batch, before, after)
-        self._scores.add(batch, {name: value for name, value in before.items() if _scores(value, batch)}, after)
+        self._scores.add(batch, {name: value for name, value in before.items() if batch.has_scores(value)}, after)
 
     def fidelity(self, uncompared: Mapping[str, str]) -> Fidelity:
         """See FidelitySums; `uncompared` are outputs that were not even run."""
         found, same = self._all.fidelity(), self._scores.fidelity().figures
         figures = {name: {**row, **same.get(name, {})} for name, row in found.figures.items()}
         return replace(found, figures=figures, uncompared={**found.uncompared, **uncompared})
-
-
-def _scores(output: object, batch: Batch) -> bool:
-    """Whether `output` has the shape (samples, classes)."""
-    if not (isinstance(output, np.ndarray) and is_real(output) and output.ndim == 2):
-        return False
-    return len(output) == batch.samples + batch.padded and output.shape[1] > 1

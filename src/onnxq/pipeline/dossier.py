@@ -57,7 +57,7 @@ def dossier_of(
     Raises:
         StageError: a runtime failed.
     """
-    subject = read(load(model), result.recipe)
+    subject = read(load(model), result.recipe).edited(result.reference)
     found = replace(
         _dossier(model, subject, result.plan, result.recipe),
         histograms=tuple(_histograms(result)),
@@ -67,7 +67,7 @@ def dossier_of(
         return found
     few = replace(data, first=min(COMPARED, data.first or COMPARED))
     try:
-        compared = compare(Models(model, result.model), few, layers=True, execution=execution)
+        compared = compare(Models(result.reference, result.model), few, layers=True, execution=execution)
     except ModelError:  # no tensor has a name in both models
         return found
     return replace(found, layers=compared.layers, layer_samples=compared.samples)

@@ -1,125 +1,151 @@
-"""Fixes applied: those that keep what the float model computes before the last measurement, the others behind it."""
+"""Fixes tried one after the other, and judged on samples that none of them has seen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from onnxq import onnx_io
-from onnxq.catalog import pick
-from onnxq.catalog.fixes import FIXES
-from onnxq.core.batch import Run, Source
-from onnxq.core.execution import Execution
-from onnxq.core.fix import Case, Fix, Fixed
-from onnxq.core.graph import GraphView
+import onnx
+
+from onnxq.catalog.fixes import fixes_of
+from onnxq.core.attempt import Attempt, Fixes
+from onnxq.core.deadline import Deadline, TimeUp
+from onnxq.core.fix import Fix
 from onnxq.core.observer import Clock
-from onnxq.core.recipe import Recipe
-from onnxq.core.scales import Scales
-from onnxq.errors import DataError
-from onnxq.pipeline.measurement import limits
+from onnxq.core.recipe import AUTO
+from onnxq.core.score import Score
+from onnxq.errors import RecipeError, StageError
+from onnxq.pipeline.closeness import closeness_of, product_of
 from onnxq.pipeline.order import Order
-from onnxq.pipeline.scaling import Scaled, rescaled, statistics_of
-from onnxq.pipeline.subject import FORMATS_BY_NAME, Subject
-from onnxq.pipeline.subset import canonical
-from onnxq.runtimes import machine, onnxruntime
+from onnxq.pipeline.referee import Referee
+from onnxq.pipeline.scaling import Scaled
+from onnxq.pipeline.workshop import Workshop
+from onnxq.runtimes.onnxruntime import Session
 from onnxq.runtimes.setup import Setup
-from onnxq.stages.rewrite import edited, rewrite
 
-MOST = 512
-"""Samples that a fix looks at, at the most."""
+SECONDS = 240.0
+"""How long `auto` tries fixes where nobody says so."""
 
-SHARE = 8
-"""They may take the 8th part of the machine's memory."""
+SAVED = 0.1
+"""The share of the time that is saved for each fix behind, so that one that takes too long does not cost the others."""
+
+IDLE, LATE = "there is nothing that it could change", "the time limit passed"
 
 
-@dataclass(frozen=True)
-class Workshop:
-    """Makes models that can be run of what fixes work with: a Lab.
+def fixed(found: Scaled, order: Order, clock: Clock) -> Scaled:
+    """The model after the fixes that its recipe names, or after those that are found to help if it says `auto`.
 
-    Attributes:
-        found: the model as it was before any fix that works on it.
-        execution: how models are run.
+    Fixes look at three quarters of the calibration samples, and are judged on the rest. So the same fixes give the same
+    model, whether a recipe names them or `auto` chose them.
+
+    Raises:
+        RecipeError: there is no fix of some name, or one that does not go with the rest of the recipe.
+        DataError: there are no samples, or they can be read only once.
+        StageError: a fix broke a promise, or a runtime failed.
     """
-
-    found: Scaled
-    execution: Execution
-
-    def __call__(self, view: GraphView, scales: Scales | None, tensors: Sequence[str]) -> Run:
-        """See Lab."""
-        subject = self.found.ready.subject
-        model, setup = edited(subject.prepared.model, subject.view, view), Setup.of(self.execution)
-        if scales is not None:
-            edges = {site for sites in view.sites.values() for site in sites}
-            sites = [decision.site for decision in self.found.ready.plan.quantized if decision.site in edges]
-            model = rewrite(model, view, scales.of(sites), sites, FORMATS_BY_NAME)
-            setup = replace(setup, as_written=True)
-        return onnxruntime.Session(model, tensors, setup)
+    done = _after(found, fixes_of(order.recipe.fixes), order, clock)
+    if not (done.fixes.taken and done.ready.sources.can_repeat_checks):
+        return done
+    with clock.stage("verify"):
+        plain = closeness_of(found, product_of(found, order.recipe), order.recipe, order.execution)
+    return replace(done, plain=plain)
 
 
 def preserved(found: Scaled, order: Order, clock: Clock) -> Scaled:
-    """The model after those of its recipe's fixes that keep what it computes in float, measured and scaled anew."""
-    for fix in (fix for fix in chosen(order.recipe.fixes) if fix.preserves):
-        with clock.stage("fix"):
-            done = fix(case_of(found, found, samples_of(found), order.execution))
-        ready = replace(found.ready, subject=_edited(found.ready.subject, done))
-        ready = replace(ready, plan=replace(ready.plan, fingerprint=ready.subject.view.fingerprint))
-        with clock.stage("calibrate"):
-            statistics = statistics_of(ready, order.calib, order.execution)
-        with clock.stage("scale"):
-            found = rescaled(ready, statistics, order.recipe, order.execution)
-    return found
-
-
-def corrected(found: Scaled, recipe: Recipe, execution: Execution, clock: Clock) -> Scaled:
-    """The model after the other fixes of its recipe, which leave its scales nearly as they are."""
-    reference = found
-    for fix in (fix for fix in chosen(recipe.fixes) if not fix.preserves):
-        with clock.stage("fix"):
-            done = fix(case_of(found, reference, samples_of(found), execution))
-        ready = replace(found.ready, subject=_edited(found.ready.subject, done))
-        found = replace(found, ready=ready, scales=done.scales or found.scales)
-    return found
-
-
-def chosen(names: Iterable[str]) -> tuple[Fix, ...]:
-    """The fixes of these names, in the order in which they are applied.
+    """The model after those of the fixes that keep what it computes in float.
 
     Raises:
-        RecipeError: there is none of some name.
+        See `fixed`.
     """
-    asked = [pick(FIXES, name, "fix") for name in names]
-    return tuple(fix for fix in FIXES if fix in asked)
+    fixes = fixes_of(order.recipe.fixes)
+    others = [fix.name for fix in fixes if not fix.preserves]
+    if others and order.recipe.fixes != AUTO:
+        order.execution.observer.note(f"Left out, since they change what is compared with: {', '.join(others)}.")
+    return _after(found, tuple(fix for fix in fixes if fix.preserves), order, clock)
 
 
-def samples_of(found: Scaled) -> Source:
-    """The calibration samples that fixes look at, always in the same order.
+@dataclass(frozen=True)
+class _Course:
+    """A model that goes through fixes.
 
-    Raises:
-        DataError: there are none, or they can be read only once.
+    Attributes:
+        workshop: applies them.
+        referee: judges them; None if there are too few samples.
+        picky: whether only what helps is taken.
+        limit: seconds for all of them, None for as long as it takes.
     """
-    source = found.ready.sources.calibration
-    if source is None or source.is_stream:
-        raise DataError(
-            "Fixes look at the calibration samples more than once. Give them with --calib, as files or arrays."
-        )
-    return canonical(source, onnx_io.inputs(found.ready.given), machine.memory() // SHARE, MOST)
+
+    workshop: Workshop
+    referee: Referee | None
+    picky: bool
+    limit: float | None
+
+    @staticmethod
+    def of(workshop: Workshop, given: onnx.ModelProto) -> _Course:
+        recipe, execution = workshop.order.recipe, workshop.order.execution
+        picky, referee = recipe.fixes == AUTO, None
+        if workshop.aside is not None:
+            original = Session(given, setup=Setup.of(execution))
+            referee = Referee(original, workshop.aside, recipe, execution)
+        limit = SECONDS if picky and execution.time_limit is None else execution.time_limit
+        return _Course(workshop, referee, picky, limit)
+
+    def run(self, found: Scaled, fixes: Sequence[Fix]) -> Scaled:
+        """The model after all that was taken, with an account of what was tried."""
+        best, end, limit = self._score(found), Deadline.after(self.limit), self.limit or 0.0
+        account = Fixes() if best is None else Fixes((), best.samples, best.decibels, best.same)
+        for number, fix in enumerate(fixes, 1):
+            start = time.perf_counter()
+            workshop = self.workshop.until(end.earlier(SAVED * limit * (len(fixes) - number)))
+            after, attempt, score = self._tried(workshop, fix, found, best)
+            attempt = replace(attempt, seconds=time.perf_counter() - start)
+            account = replace(account, attempts=(*account.attempts, attempt))
+            for note in attempt.notes:
+                self.workshop.clock.observer.detail(f"{fix.name}: {note}")
+            if attempt.is_taken:
+                found, best = after, score
+        return replace(found, fixes=account)
+
+    def _tried(
+        self, workshop: Workshop, fix: Fix, found: Scaled, best: Score | None
+    ) -> tuple[Scaled, Attempt, Score | None]:
+        """The model with one fix more, and how it does."""
+        try:
+            work = workshop.apply(fix, found)
+            if work.found is found:
+                return found, Attempt(fix.name, IDLE, notes=work.notes), best
+            score = self._score(work.found)
+        except TimeUp:
+            return found, Attempt(fix.name, LATE), best
+        except (StageError, RecipeError) as cause:
+            if not self.picky:
+                raise
+            return found, Attempt(fix.name, str(cause)), best
+        attempt = Attempt(fix.name, drift=work.drift, notes=work.notes)
+        if score is None or best is None:
+            return work.found, attempt, score
+        gain, error = score.lead(best)
+        typical, doubt = score.typical_lead(best)
+        attempt = replace(attempt, decibels=score.decibels, gain=gain, error=error, same=score.same)
+        attempt = replace(attempt, typical=typical, doubt=doubt)
+        if self.picky and not attempt.helps:
+            attempt = replace(attempt, refusal="it gained too little" if typical > 0 else "it gained nothing")
+        return work.found, attempt, score
+
+    def _score(self, found: Scaled) -> Score | None:
+        if self.referee is None:
+            return None
+        with self.workshop.clock.stage("judge"):
+            return self.referee.score(found)
 
 
-def case_of(found: Scaled, reference: Scaled, samples: Source, execution: Execution) -> Case:
-    """The model as a fix finds it."""
-    return Case(
-        view=found.ready.subject.view,
-        reference=reference.ready.subject.view,
-        plan=found.ready.plan,
-        scales=found.scales,
-        statistics=found.statistics,
-        samples=samples,
-        run=Workshop(found, execution),
-        observer=execution.observer,
-        cores=limits(execution).cores,
-    )
-
-
-def _edited(subject: Subject, done: Fixed) -> Subject:
-    model = edited(subject.prepared.model, subject.view, done.view)
-    return replace(subject, prepared=replace(subject.prepared, model=model), view=done.view)
+def _after(found: Scaled, fixes: Sequence[Fix], order: Order, clock: Clock) -> Scaled:
+    """The model after `fixes`, or after those that help."""
+    if not fixes:
+        return found
+    workshop = Workshop.of(found, order, clock)
+    if workshop.aside is None and order.recipe.fixes == AUTO:
+        clock.observer.note("There are too few samples to judge fixes on, so none is applied. Give at least four.")
+        return found
+    return _Course.of(workshop, found.ready.given).run(found, fixes)

@@ -11,7 +11,9 @@ from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.calibrators import calibrator_of
 from onnxq.catalog.calibrators.auto import Auto
+from onnxq.catalog.fixes import fixes_of
 from onnxq.catalog.floats import FLOATS
+from onnxq.core.attempt import NOTHING_TRIED, Fixes
 from onnxq.core.batch import Tensors
 from onnxq.core.calibrator import Calibrator, spelled
 from onnxq.core.execution import Execution
@@ -20,10 +22,11 @@ from onnxq.core.known_scales import NOTHING_KNOWN, KnownScales
 from onnxq.core.observer import Clock
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
+from onnxq.core.report import Fidelity
 from onnxq.core.samples import Data, Samples
 from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
-from onnxq.errors import DataError, ModelError, RuntimeFailure
+from onnxq.errors import DataError, ModelError, RecipeError, RuntimeFailure
 from onnxq.pipeline.checkpoint import Checkpoint
 from onnxq.pipeline.choice import TRIED, closeness, preferred
 from onnxq.pipeline.measurement import covering, fitting_batch_size, measure, wanted
@@ -65,16 +68,25 @@ class Scaled:
     """A model with all that Q/DQ need.
 
     Attributes:
-        ready: the model, its plan and its samples.
+        ready: the model as it was planned, its plan and its samples.
+        reference: the float model that was measured, which the quantized one is to come close to: the planned one, with
+            fixes that keep what it computes.
+        subject: what Q/DQ are written into: the reference, with fixes that change it so that less is lost.
         statistics: what was measured.
         scales: of everything the plan quantizes.
         tried: the mean SQNR over the outputs in dB, by calibrator, where several were compared.
+        fixes: what was tried.
+        plain: how close the model without fixes is to FP32; None if there are no fixes, or if that was not measured.
     """
 
     ready: Ready
+    reference: Subject
+    subject: Subject
     statistics: Statistics
     scales: Scales
     tried: Mapping[str, float]
+    fixes: Fixes = NOTHING_TRIED
+    plain: Fidelity | None = None
 
     def calibrator(self, recipe: Recipe) -> str:
         """The calibrator of activations that was taken."""
@@ -91,7 +103,12 @@ def scaled(model: Model, order: Order, clock: Clock) -> Scaled:
     recipe, execution = order.recipe, order.execution
     asked = _calibrator(recipe.calibrator, recipe)
     _calibrator(recipe.weight_calibrator, recipe)  # fails before any work is done
+    fixes = fixes_of(recipe.fixes)
+    if recipe.fixes and not recipe.int8:
+        raise RecipeError("Without INT8 there is nothing that fixes could win back. Leave out --no-int8, or the fixes.")
     begun = ready(model, order, clock)
+    if fixes:
+        begun.sources.calibration_again()
     if isinstance(asked, Auto):
         begun = replace(begun, sources=begun.sources.remembering(CHECKED, onnx_io.inputs(begun.given)))
     with clock.stage("calibrate"):
@@ -111,7 +128,7 @@ def rescaled(begun: Ready, statistics: Statistics, recipe: Recipe, execution: Ex
     scales = scale(begun.plan, subject.view, statistics, FORMATS_BY_NAME, calibrators, begun.known)
     scales, tried = _closest(begun, statistics, scales, recipe, execution)
     rest = pick(FLOATS, subject.target.rest, "type of the rest")
-    return Scaled(begun, statistics, scales.on_grid(rest).stored_in(subject.low), tried)
+    return Scaled(begun, subject, subject, statistics, scales.on_grid(rest).stored_in(subject.low), tried)
 
 
 def replanned(

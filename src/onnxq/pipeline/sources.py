@@ -58,6 +58,25 @@ class Sources:
         parts = (self.calibration, self.evaluation)
         return Sources(*(None if part is None else part.rebatched(size) for part in parts))
 
+    def calibration_again(self) -> Source:
+        """The samples to calibrate with, for those who read them more than once.
+
+        Raises:
+            DataError: there are none, or they can be read only once.
+        """
+        if self.calibration is None or self.calibration.is_stream:
+            raise DataError(
+                "Fixes look at the calibration samples more than once. Give these with --calib, as files or arrays, or "
+                "leave out the fixes: --fixes none."
+            )
+        return self.calibration
+
+    @property
+    def can_repeat_checks(self) -> bool:
+        """Whether fidelity can be measured more than once."""
+        data = self.evaluation or self.calibration
+        return data is not None and not data.is_stream
+
     def probe(self, seed: int) -> Tensors | None:
         """The feeds of one sample, None if there are no data."""
         for part in (self.calibration, self.evaluation):

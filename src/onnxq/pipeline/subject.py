@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -45,6 +45,10 @@ class Subject:
     def opset(self) -> int:
         """Of ai.onnx."""
         return int(next(entry.version for entry in self.prepared.model.opset_import if not entry.domain))
+
+    def edited(self, model: onnx.ModelProto) -> Subject:
+        """The same with what fixes made of the prepared model."""
+        return replace(self, prepared=replace(self.prepared, model=model), view=onnx_io.view(model))
 
     @cached_property
     def fingerprint(self) -> str:

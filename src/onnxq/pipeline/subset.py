@@ -33,6 +33,28 @@ def canonical(source: Source, inputs: Sequence[InputSpec], memory: int, most: fl
     return found.source()
 
 
+def parted(
+    source: Source, inputs: Sequence[InputSpec], memory: int, most: int, aside: int
+) -> tuple[Source, Source | None]:
+    """The samples in the order of their hashes: those to work with, and those kept aside to judge the work on.
+
+    Args:
+        source: of the samples.
+        inputs: what they are for.
+        memory: bytes that all of them may take; of more, those with the smallest hashes are taken.
+        most: how many there are to work with at the most.
+        aside: how many are kept aside at the most: of few samples a quarter; None of less than four.
+
+    Raises:
+        DataError: there are none.
+    """
+    found = _Smallest(inputs, most + aside, memory)
+    for batch in source.batches():
+        found.look_at(batch, again=True)
+    kept = min(aside, len(found) // 4)
+    return found.source(kept), found.source(0, kept) if kept else None
+
+
 class Subset:
     """A source that remembers some of the samples it gives out: those with the smallest hashes.
 
@@ -114,9 +136,12 @@ class _Smallest:
                 break
             self._held -= self._kept.pop(digest).bytes
 
-    def source(self) -> Source:
-        """What was kept, in the order of the hashes."""
-        samples = [self._kept[digest] for digest in sorted(self._kept)]
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def source(self, start: int = 0, stop: int | None = None) -> Source:
+        """What was kept, in the order of the hashes; from number `start` on, and before number `stop`."""
+        samples = [self._kept[digest] for digest in sorted(self._kept)][start:stop]
         if not samples:
             raise DataError("There are no samples to measure on. Give data with at least one.")
         labels = [sample.label for sample in samples if sample.label is not None]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from onnxq.catalog import Named, pick
 from onnxq.catalog.calibrators import calibrator_of
+from onnxq.catalog.fixes import FIXES, fixes_of
 from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.formats import FORMATS
 from onnxq.catalog.targets import TARGETS
+from onnxq.core.recipe import AUTO
 from onnxq.core.rule import Rule
 from onnxq.core.selector import Condition, Selector
 from onnxq.errors import RecipeError, near_misses
@@ -71,6 +73,15 @@ def _calibrator(value: Value) -> str:
     with value.located():
         calibrator_of(text)
     return text
+
+
+def _fixes(value: Value) -> Sequence[str]:
+    if not value.is_list and (text := value.text()) != AUTO:
+        raise value.error(f"{value.name} is {AUTO}, or a list of names. Got '{text}': write [{text}].")
+    names = AUTO if not value.is_list else tuple(item.text() for item in value.items())
+    with value.located():
+        fixes_of(names)
+    return names
 
 
 def _io_types(value: Value) -> bool:
@@ -189,6 +200,12 @@ RECIPE_KEYS: Mapping[str, Key] = {
     "weight_calibrator": Key("weight_calibrator", _calibrator, "of weights: max, mse, entropy, percentile"),
     "percentile": Key("percentile", Value.number, "what a calibrator 'percentile' keeps that does not say it itself"),
     "tensorrt_cache": Key("cache", Value.text, "a calibration cache of TensorRT 7 to 10, beside this file"),
+    "fixes": Key(
+        "fixes",
+        _fixes,
+        f"what is done so that less is lost: auto, or some of {', '.join(fix.name for fix in FIXES)}",
+        lambda names: names if names == AUTO else list(names),
+    ),
     "labels": Key("labels", Value.text, "the array of the evaluation data that holds class numbers"),
     "seed": Key("seed", Value.whole, "chooses the samples of fidelity, where there are no evaluation data"),
     "rules": Key("rules", _rules, "settings for some nodes; the most specific rule wins, then the later", _rules_data),

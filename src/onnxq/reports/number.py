@@ -1,4 +1,6 @@
-"""Numbers of things in sentences."""
+"""Numbers in sentences."""
+
+import math
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -10,3 +12,8 @@ def counted(number: int, one: str, many: str = "") -> str:
         many: what several are called, if that is not `one` with an s.
     """
     return f"{number or 'no'} {one if number == 1 else many or f'{one}s'}"
+
+
+def decibels(value: float) -> str:
+    """An SQNR."""
+    return f"{value:.1f} dB" if math.isfinite(value) else ("exact" if value > 0 else "no signal")

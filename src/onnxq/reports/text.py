@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from rich import box
@@ -14,7 +13,8 @@ from onnxq.core.plan import Plan
 from onnxq.core.report import Fidelity, Grouped, Report, RestReport
 from onnxq.core.rule import Match
 from onnxq.core.statistics import Statistics
-from onnxq.reports.number import counted
+from onnxq.reports.fixes import fixes_table
+from onnxq.reports.number import counted, decibels
 
 SHOWN = 8
 """Rows of a list in a short summary; the rest is counted."""
@@ -35,6 +35,8 @@ def summary(report: Report, verbose: bool) -> RenderableType:
         parts.append(_rest(report.rest, verbose))
     if verbose:
         parts.append(_prepared(report))
+    if report.fixes.attempts:
+        parts.append(fixes_table(report))
     if report.floored:
         parts.append(_floored(report))
     low = report.rest.type.upper() if report.rest and not report.quantized else "INT8"
@@ -183,11 +185,6 @@ def _fidelity(fidelity: Fidelity | None, data: str, low: str) -> RenderableType:
     for output, reason in fidelity.uncompared.items():
         table.add_row(output, "-", reason)
     return _headed(f"Fidelity to FP32, on {where}", table)
-
-
-def decibels(value: float) -> str:
-    """An SQNR."""
-    return f"{value:.1f} dB" if math.isfinite(value) else ("exact" if value > 0 else "no signal")
 
 
 def _size_and_time(report: Report) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from onnxq.catalog import pick
+from onnxq.catalog.fixes import fixes_of
 from onnxq.catalog.metrics import METRICS
 from onnxq.core.budget import Budget, Choice, Outcome, Point, front_of
+from onnxq.core.deadline import Deadline, TimeUp
 from onnxq.core.execution import Execution
 from onnxq.core.metric import Metric, OwnMetric
 from onnxq.core.observer import Clock
@@ -19,12 +20,13 @@ from onnxq.core.statistics import Statistics
 from onnxq.data.own_metric import is_script, own_metric
 from onnxq.errors import BudgetError, RecipeError
 from onnxq.pipeline import Model, Result, Scaled, finished, scaled
+from onnxq.pipeline.fixing import fixed
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.scaling import replanned
 from onnxq.sensitivity.knapsack import check_solver
 from onnxq.sensitivity.origins import Noises, measure_noise
 from onnxq.sensitivity.search import Search
-from onnxq.sensitivity.trials import Judge, TimeUp, Trials
+from onnxq.sensitivity.trials import Judge, Trials
 
 EXACT = ("sqnr", "cosine")
 """Metrics that each sample adds to a little; the others count samples, of which few decide about a small drop."""
@@ -70,11 +72,11 @@ def quantize_within(
     if not recipe.int8:
         raise RecipeError("Without INT8 there is nothing to search. Leave out the budget, or --no-int8.")
     judge = Judge(budget, _metric(budget.metric))
-    deadline = budget.seconds and time.monotonic() + budget.seconds
+    deadline = Deadline.after(budget.seconds)
     clock = Clock(execution.observer)
     order = Order(calib, recipe, execution, None, evaluation)
-    search = _Budgeting.of(scaled(model, order, clock), order, judge, deadline)
-    result, outcome = search.run(clock)
+    found = scaled(model, order, clock)
+    result, outcome = _Budgeting.of(found, fixed(found, order, clock), order, judge, deadline).run(clock)
     if not (outcome.met or budget.best_effort):
         raise BudgetError(_failed(outcome))
     return result, outcome
@@ -106,36 +108,46 @@ def _failed(outcome: Outcome) -> str:
 
 @dataclass(frozen=True)
 class _Budgeting:
-    """A search with its data."""
+    """A search with its data.
+
+    Choices are compared with the fixes that keep what the model computes, and written with all of them, made anew.
+
+    Attributes:
+        found: the model without fixes.
+        full: the same with all of them.
+        trials: what was measured.
+        plain: how full quantization does in that comparison.
+        order: what was asked for, with the fixes that were taken.
+    """
 
     found: Scaled
+    full: Scaled
     trials: Trials
     plain: Fidelity
-    calib: Data | Samples | Statistics | None
-    execution: Execution
+    order: Order
 
     @staticmethod
-    def of(found: Scaled, order: Order, judge: Judge, deadline: float | None) -> _Budgeting:
-        trials = Trials.of(found, order.recipe, judge, order.execution, deadline)
-        ready = found.ready
-        if ready.sources.evaluation is None:
-            sources = replace(ready.sources, evaluation=trials.source)
-            found = replace(found, ready=replace(ready, sources=sources))
+    def of(found: Scaled, full: Scaled, order: Order, judge: Judge, deadline: Deadline) -> _Budgeting:
+        order = replace(order, recipe=replace(order.recipe, fixes=full.fixes.taken))
+        trials = Trials.of(full, order.recipe, judge, order.execution, deadline)
+        if (sources := found.ready.sources).evaluation is None:
+            ready = replace(found.ready, sources=replace(sources, evaluation=trials.source))
+            found, full = replace(found, ready=ready), replace(full, ready=ready)
         (plain,) = trials.bench.measure([trials.material.variant(Choice())], trials.source, judge.scoring)
         trials.found[Choice()] = Point(trials.material.share(Choice()), judge.figure(plain), Choice())
-        return _Budgeting(found, trials, plain, order.calib, order.execution)
+        return _Budgeting(found, full, trials, plain, order)
 
     def run(self, clock: Clock) -> tuple[Result, Outcome]:
         """The model that was chosen, as it is written, and what the search came to."""
         trials, judge = self.trials, self.trials.judge
-        allowed, margin, complete = judge.allowed(self.plain), 0.0, True
+        allowed, margin, complete = judge.allowed(self.plain), self._margin(clock), True
         for _ in range(CORRECTIONS):
             with clock.stage("search"):
                 complete = self._search(allowed + margin)
             result, reached = self._judged(allowed + margin, allowed, clock)
             if reached.figure >= allowed or not (complete and trials.best(allowed + margin)):
                 break
-            margin = max(MORE * margin, allowed - reached.figure)
+            margin = max(MORE * margin, margin + allowed - reached.figure)
         return result, Outcome(
             budget=judge.budget,
             baseline=judge.baseline(self.plain),
@@ -149,6 +161,14 @@ class _Budgeting:
             complete=complete,
         )
 
+    def _margin(self, clock: Clock) -> float:
+        """What full quantization gains from fixes that the comparison lacks, as a negative number; 0 if nothing."""
+        if all(fix.preserves for fix in fixes_of(self.order.recipe.fixes)):
+            return 0.0
+        written = self._written(Choice(), clock).report.fidelity
+        assert written is not None  # there are samples
+        return min(0.0, self.trials.found[Choice()].figure - self.trials.judge.figure(written))
+
     @cached_property
     def _noises(self) -> Noises:
         """Of all that is quantized; measured once, however often a search goes on."""
@@ -159,7 +179,7 @@ class _Budgeting:
         trials = self.trials
         try:
             if trials.found[Choice()].figure < wanted:
-                trials.check_time()
+                trials.deadline.check()
                 check_solver()
                 Search(trials, self._noises, wanted, exact=trials.judge.metric.name in EXACT).run()
         except TimeUp:
@@ -187,6 +207,9 @@ class _Budgeting:
         return closest
 
     def _written(self, choice: Choice, clock: Clock) -> Result:
-        asked = self.trials.material.asked(choice)
-        final = replanned(self.found, self.trials.material.plan_of(choice), asked, self.calib, self.execution)
-        return finished(final, asked, self.execution, clock, self.trials.judge.scoring.own)
+        recipe, final = self.trials.material.asked(choice), self.full
+        order = replace(self.order, recipe=recipe)
+        if choice != Choice():
+            plan = self.trials.material.plan_of(choice)
+            final = fixed(replanned(self.found, plan, recipe, order.calib, order.execution), order, clock)
+        return finished(final, recipe, order.execution, clock, self.trials.judge.scoring.own)

@@ -42,7 +42,8 @@ class Material:
     """A model and what was measured of it.
 
     Attributes:
-        subject: the prepared model.
+        planned: the prepared model, for which plans are made.
+        subject: the same with fixes that keep what it computes.
         recipe: what was asked for.
         statistics: of all activations that the plan quantizes.
         known: scales from elsewhere, which are not touched.
@@ -52,6 +53,7 @@ class Material:
         chosen: the scales that were computed so far.
     """
 
+    planned: Subject
     subject: Subject
     recipe: Recipe
     statistics: Statistics
@@ -71,9 +73,10 @@ class Material:
             sample: the feeds of one sample.
             execution: how the model is run, if that is the only way to know its shapes.
         """
-        ready, subject = found.ready, found.ready.subject
+        ready, subject = found.ready, found.reference
         sizes = shapes(subject, sample, execution)
         return Material(
+            ready.subject,
             subject,
             replace(recipe, calibrator=found.calibrator(recipe)),
             found.statistics,
@@ -100,7 +103,7 @@ class Material:
     def plan_of(self, choice: Choice) -> Plan:
         """The plan of a choice, made anew: what lies between groups in float may follow them."""
         try:
-            return plan_of(self.subject, self.asked(choice)).skipping(self._floats(choice), LEFT)
+            return plan_of(self.planned, self.asked(choice)).skipping(self._floats(choice), LEFT)
         except ModelError:  # nothing is quantized: what is not in float, such as a sum, may be no use without the rest
             return self.plan.only(())
 

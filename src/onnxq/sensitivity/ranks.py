@@ -25,6 +25,7 @@ from onnxq.core.work import macs_of
 from onnxq.errors import DataError, RecipeError
 from onnxq.pipeline import Model, Scaled, scaled
 from onnxq.pipeline.checkpoint import Record
+from onnxq.pipeline.fixing import preserved
 from onnxq.pipeline.measurement import shapes
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.sources import first
@@ -48,7 +49,8 @@ def rank(
 ) -> Ranking:
     """Which groups of nodes suffer most from being quantized. No file is written but the inquiry's checkpoint.
 
-    All scales come from one calibration, that of the full quantization. What is not quantized is FP32.
+    All scales come from one calibration, that of the full quantization. What is not quantized is FP32. Fixes that keep
+    what the model computes are applied first; the others are not.
 
     Args:
         model: FP32, as a ModelProto or a path. Not modified.
@@ -68,7 +70,7 @@ def rank(
     metrics = inquiry.chosen()
     clock = Clock(execution.observer)
     order = Order(calib, replace(recipe, rest="fp32"), execution, inquiry.plan, evaluation)
-    found = scaled(model, order, clock)
+    found = preserved(scaled(model, order, clock), order, clock)
     source = found.ready.sources.evaluation or found.ready.sources.calibration
     if source is None:
         raise DataError("There are no samples to measure on. Give some with --eval, or with --calib.")
@@ -87,14 +89,14 @@ class _Work:
     execution: Execution
 
     def ranking(self) -> Ranking:
-        ready = self.found.ready
+        ready, subject = self.found.ready, self.found.reference
         sample = next(first(self.source.batches()).split())
-        sizes = shapes(ready.subject, sample, self.execution)
-        groups = kernels(ready.plan, ready.subject.view, ready.subject.target, sizes)
-        bench = Bench(ready.given, ready.subject, groups, sample, self.execution)
+        sizes = shapes(subject, sample, self.execution)
+        groups = kernels(ready.plan, subject.view, subject.target, sizes)
+        bench = Bench(ready.given, subject, groups, sample, self.execution)
         if self.inquiry.groups == "blocks":
-            groups = blocks(groups, ready.subject.view)
-        macs = sum(macs_of(ready.subject.view, node, sizes) for node in ready.subject.view.nodes)
+            groups = blocks(groups, subject.view)
+        macs = sum(macs_of(subject.view, node, sizes) for node in subject.view.nodes)
         variants = tuple(self._variants(groups))
 
         early = _Early(self.execution.observer, len(self.source), lambda found: self._ranked(groups, found, macs))
@@ -145,7 +147,7 @@ class _Work:
         return tuple(metric for metric in self.metrics if metric.name in has)
 
     def _journal(self, variants: Sequence[Variant]) -> Journal[Mapping[str, Any]]:
-        checkpoint, model = self.inquiry.checkpoint, self.found.ready.subject.fingerprint
+        checkpoint, model = self.inquiry.checkpoint, self.found.reference.fingerprint
         if checkpoint is None:
             return Journal()
         return checkpoint.journal(RECORD, model, first(self.source.batches()), _settings(variants, self.metrics))

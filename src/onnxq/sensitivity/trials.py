@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,6 +10,7 @@ from functools import cached_property
 from onnxq import onnx_io
 from onnxq.core.batch import Source
 from onnxq.core.budget import Budget, Choice, Point
+from onnxq.core.deadline import NEVER, Deadline
 from onnxq.core.execution import Execution
 from onnxq.core.group import Group
 from onnxq.core.metric import Metric, OwnMetric
@@ -31,10 +31,6 @@ MEMORY = 1 << 28
 
 NOISE_SAMPLES = 64
 """Samples on which the noise of single tensors is measured; each output of each is a measurement of its own."""
-
-
-class TimeUp(Exception):
-    """The time limit of a search has passed."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ class Trials:
         source: what they are measured on.
         few: as many of these samples as the noise of single tensors is measured on.
         judge: has the budget.
-        deadline: when to stop, by `time.monotonic`; None for never.
+        deadline: when to stop.
         found: what was measured so far.
     """
 
@@ -101,11 +97,11 @@ class Trials:
     source: Source
     few: Source
     judge: Judge
-    deadline: float | None = None
+    deadline: Deadline = NEVER
     found: dict[Choice, Point] = field(default_factory=dict)
 
     @staticmethod
-    def of(found: Scaled, recipe: Recipe, judge: Judge, execution: Execution, deadline: float | None = None) -> Trials:
+    def of(found: Scaled, recipe: Recipe, judge: Judge, execution: Execution, deadline: Deadline = NEVER) -> Trials:
         """Nothing is measured yet.
 
         Args:
@@ -126,7 +122,7 @@ class Trials:
         source, few = canonical(data, inputs, MEMORY), canonical(data, inputs, MEMORY, NOISE_SAMPLES)
         sample = next(first(source.batches()).split())
         material = Material.of(found, recipe, sample, execution)
-        bench = Bench(ready.given, ready.subject, material.groups, sample, replace(execution, batch_size=None))
+        bench = Bench(ready.given, found.reference, material.groups, sample, replace(execution, batch_size=None))
         return Trials(bench, material, source, few, judge, deadline)
 
     def measure(self, choices: Iterable[Choice]) -> list[Point]:
@@ -138,21 +134,12 @@ class Trials:
         wanted = list(choices)
         fresh = [choice for choice in dict.fromkeys(wanted) if choice not in self.found]
         if fresh:
-            self.check_time()
+            self.deadline.check()
             variants = [self.material.variant(choice) for choice in fresh]
             figures = self.bench.measure(variants, self.source, self.judge.scoring)
             for choice, fidelity in zip(fresh, figures, strict=True):
                 self.found[choice] = Point(self.material.share(choice), self.judge.figure(fidelity), choice)
         return [self.found[choice] for choice in wanted]
-
-    def check_time(self) -> None:
-        """Lets nothing begin once the time is up.
-
-        Raises:
-            TimeUp: it is.
-        """
-        if self.deadline is not None and time.monotonic() > self.deadline:
-            raise TimeUp
 
     def best(self, allowed: float) -> Point | None:
         """The cheapest choice with at least the figure `allowed`, None if there is none."""

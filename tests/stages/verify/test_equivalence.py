@@ -69,7 +69,7 @@ def test_the_worst_output_counts():
     ],
 )
 def test_anything_else_is_a_bug(before, after):
-    with pytest.raises(PrepareError, match=r"^Preparing the model changed its output 'y1' by .*This is a bug in onnxq"):
+    with pytest.raises(PrepareError, match=r"^Preparing the model changed the output 'y1' by .*This is a bug in onnxq"):
         compare([floats(1), before], [floats(1), after])
 
 

@@ -43,25 +43,31 @@ class FullRange:
             for tensor in group:
                 ids = lanes.vector(tensor)
                 if ids is None:
-                    half = np.inf; break
+                    half = np.inf
+                    break
                 members = lanes.shifts[ids]
                 for m in set(members.tolist()):
                     if m == FIXED or m not in lows:
                         half = np.inf
                         break
-                    half = max(half, abs(lows[m]-shifts[m]), abs(highs[m]-shifts[m]))
+                    half = max(half, abs(lows[m] - shifts[m]), abs(highs[m] - shifts[m]))
             old = float(case.scales.activations[group[0]].scale)
             new = half / 127
             if new < old:
                 for tensor in group:
-                    s = np.float32(float(np.float16(new)) if float(np.float16(new)) >= new else float(np.nextafter(np.float16(new), np.float16(np.inf))))
+                    s = np.float32(
+                        float(np.float16(new))
+                        if float(np.float16(new)) >= new
+                        else float(np.nextafter(np.float16(new), np.float16(np.inf)))
+                    )
                     scales[tensor] = replace(scales[tensor], scale=s)
         for tensor in case.plan.activations:
             ids = lanes.vector(tensor)
             s = float(scales[tensor].scale)
             if ids is not None:
                 for m in set(lanes.shifts[ids].tolist()):
-                    if lows.get(m) == 0.0: shifts[m] = round(shifts[m]/s)*s
+                    if lows.get(m) == 0.0:
+                        shifts[m] = round(shifts[m] / s) * s
         shifts = solved(lanes, {m: shifts[m] for m in lows})
         return Fixed(reparametrized(view, Affine.of(lanes, shifts=shifts)), Scales(scales, case.scales.weights))
 

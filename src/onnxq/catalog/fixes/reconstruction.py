@@ -151,11 +151,5 @@ def _with(case: Case, block: Block, parameters: Values) -> Case:
             view = layer.shifted(view, parameters[shift(layer)].astype(np.float64))
     for tensor, kept in known.items():
         if scale(tensor) in parameters:
-            known[tensor] = replace(kept, scale=_on_grid(np.exp(parameters[scale(tensor)])))
+            known[tensor] = replace(kept, scale=np.exp(parameters[scale(tensor)], dtype=np.float32))
     return replace(case, view=view, scales=Scales(known, case.scales.weights))
-
-
-def _on_grid(found: Floats) -> Floats:
-    """A scale with the digits of FP16, rounded upwards: so other scales are."""
-    part, power = np.frexp(np.float64(found))
-    return np.asarray(np.ldexp(np.ceil(part * 2**11) / 2**11, power), np.float32)

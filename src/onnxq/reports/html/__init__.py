@@ -12,8 +12,9 @@ from onnxq.core.dossier import Dossier
 from onnxq.core.graph import Node
 from onnxq.core.report import refused_of
 from onnxq.errors import RecipeError
+from onnxq.reports import fixes
 from onnxq.reports.html.verdict import cards, error_share
-from onnxq.reports.text import decibels
+from onnxq.reports.number import decibels
 
 DRAWN = 200
 """Tensors of a kind that are drawn: those that lose most to clipping, or whose channels differ most."""
@@ -66,6 +67,8 @@ def _told(dossier: Dossier) -> Mapping[str, Any]:
         "dossier": dossier,
         "cards": cards(dossier),
         "fidelity": dossier.report.fidelity if dossier.report else None,
+        "fixes": dossier.report.fixes if dossier.report and dossier.report.fixes.attempts else None,
+        "told": fixes,
         "rows": tuple(_rows(dossier)),
         "refused": refused_of(dossier.view, dossier.plan),
         "kinds": {kind: picture.css_class(kind) for kind in kinds},

@@ -12,7 +12,8 @@ from onnxq.core.budget import Outcome
 from onnxq.core.dossier import INT8, Dossier
 from onnxq.core.report import Fidelity, Report
 from onnxq.reports.front import number
-from onnxq.reports.text import decibels, size
+from onnxq.reports.number import decibels
+from onnxq.reports.text import size
 
 
 @dataclass(frozen=True)

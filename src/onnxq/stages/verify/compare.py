@@ -14,7 +14,7 @@ from onnxq.errors import DataError, PrepareError
 from onnxq.stages.verify.sums import SumsTable
 
 TOLERANCE = 1e-4
-"""The largest difference that preparation may make, relative to the largest value of the output.
+"""The largest difference that preparation or a fix may make, relative to the largest value of the output.
 
 An output of a coarser type than float32 may differ by ROUNDINGS of its smallest steps instead: runtimes differ so much
 among themselves.
@@ -23,12 +23,13 @@ among themselves.
 ROUNDINGS = 4
 
 
-def equivalence(before: Tensors, after: Tensors) -> float:
+def equivalence(before: Tensors, after: Tensors, culprit: str = "Preparing the model") -> float:
     """The largest relative difference between the outputs of two models that should be equal.
 
     Args:
         before: outputs of the original.
-        after: outputs of the prepared model, for the same feeds.
+        after: outputs of the changed model, for the same feeds.
+        culprit: what changed it.
 
     Returns:
         max |a - b| / max |a|, over all outputs.
@@ -41,7 +42,7 @@ def equivalence(before: Tensors, after: Tensors) -> float:
         difference = _difference(reference, after[name])
         if not difference <= (allowed := _tolerance(reference)):
             raise PrepareError(
-                f"Preparing the model changed its output '{name}' by {difference:.1e} of its largest value; at most "
+                f"{culprit} changed the output '{name}' by {difference:.1e} of its largest value; at most "
                 f"{allowed:.0e} is allowed. This is a bug in onnxq, unless the model draws random numbers."
             )
         worst = max(worst, difference)

@@ -1,0 +1,86 @@
+"""What became of a fix that was tried."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+LEAST = 0.05
+"""Decibels that a fix must gain on a sample, whatever the standard error."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A fix that was tried on a model.
+
+    Attributes:
+        fix: its name.
+        refusal: why it was not taken; empty if it was.
+        seconds: what it took, measurements included.
+        decibels: the SQNR with it, the mean over the outputs, on samples that it did not see; None if not measured.
+        gain: by how many decibels that is better than before.
+        error: the standard error of the gain.
+        typical: by how many decibels one sample is closer, the mean over samples and outputs.
+        doubt: the standard error of that.
+        same: the share of these samples with the same class as FP32 in percent, where outputs hold classes.
+        drift: the largest relative difference that it made to an output of the float model; None if it is to change it.
+        notes: what it did, and what it left and why.
+    """
+
+    fix: str
+    refusal: str = ""
+    seconds: float = 0.0
+    decibels: float | None = None
+    gain: float = 0.0
+    error: float = 0.0
+    typical: float = 0.0
+    doubt: float = 0.0
+    same: float | None = None
+    drift: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def helps(self) -> bool:
+        """Whether the gain is more than chance.
+
+        Few samples that go wrong decide about the gain over all of them, and may hide what a fix does for the rest.
+        """
+        return self.typical > max(LEAST, self.doubt) and self.gain > -self.error
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the written model has it."""
+        return not self.refusal
+
+
+@dataclass(frozen=True)
+class Fixes:
+    """All that was tried on a model, in order.
+
+    Attributes:
+        attempts: one for each fix.
+        samples: how many were kept aside to judge them on.
+        decibels: the SQNR there without any fix, the mean over the outputs; None if there were no samples.
+        same: the share of these samples with the same class as FP32 in percent, where outputs hold classes.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    samples: int = 0
+    decibels: float | None = None
+    same: float | None = None
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The names of those that the written model has."""
+        return tuple(attempt.fix for attempt in self.attempts if attempt.is_taken)
+
+    @property
+    def gain(self) -> float:
+        """By how many decibels the written model is better than without."""
+        return sum(attempt.gain for attempt in self.attempts if attempt.is_taken)
+
+    def to_json(self) -> dict[str, object]:
+        """The account as plain data."""
+        return {"taken": list(self.taken), "gain": self.gain, **asdict(self)}
+
+
+NOTHING_TRIED = Fixes()

@@ -1,0 +1,69 @@
+"""What fixes gained: as a table for a terminal, and as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from onnxq.core.attempt import Attempt, Fixes
+from onnxq.core.report import Fidelity, Report
+from onnxq.reports.number import counted, decibels
+
+
+def fixes_table(report: Report) -> RenderableType:
+    """What each fix gained, why it was not taken, and what all of them gained together."""
+    fixes, classes = report.fixes, report.fixes.same is not None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("fix", "SQNR", "gained", *(("same class",) if classes else ()), "time", ""):
+        table.add_column(head, justify="left" if head in ("fix", "") else "right", overflow="fold")
+    for one in fixes.attempts:
+        refusal = Text("" if one.is_taken else f"not taken: {one.refusal}", style="yellow")
+        figures = [measured(one), gained(one), *([percent(one.same)] if classes else []), f"{one.seconds:.1f} s"]
+        table.add_row(Text(one.fix, style="green" if one.is_taken else ""), *figures, refusal)
+    return Group(Text(f"Fixes, {judged_on(fixes)}", style="bold"), table, *map(Text, together(report)), Text())
+
+
+def judged_on(fixes: Fixes) -> str:
+    """What they were judged on, and how close the model is there without them."""
+    if fixes.decibels is None:
+        return "not judged: there are too few samples"
+    where = counted(fixes.samples, "calibration sample")
+    return f"judged on {where} that none of them saw; without any the SQNR is {decibels(fixes.decibels)} there"
+
+
+def together(report: Report) -> Iterator[str]:
+    """What all fixes gained on what fidelity is measured on, a sentence for each output."""
+    before, after = report.plain, report.fidelity
+    if before is None or after is None:
+        return
+    for output, figures in after.figures.items():
+        if "sqnr" in figures and output in before.figures:
+            where = counted(after.samples, f"{report.data} sample")
+            yield f"Without and with fixes, '{output}' on {where}: {', '.join(_changes(before, after, output))}"
+
+
+def measured(attempt: Attempt) -> str:
+    """How close the model was with a fix."""
+    return "" if attempt.decibels is None else decibels(attempt.decibels)
+
+
+def gained(attempt: Attempt) -> str:
+    """What a fix gained, with its standard error."""
+    return "" if attempt.decibels is None else f"{attempt.gain:+.2f} ± {attempt.error:.2f} dB"
+
+
+def percent(share: float | None) -> str:
+    """A share of samples."""
+    return "" if share is None else f"{share:.1f} %"
+
+
+def _changes(before: Fidelity, after: Fidelity, output: str) -> Iterator[str]:
+    old, new = before.figures[output], after.figures[output]
+    yield f"SQNR {decibels(old['sqnr'])} and {decibels(new['sqnr'])}"
+    for name, title in (("top1", "top-1"), ("agreement", "same class as FP32")):
+        if name in old and name in new:
+            yield f"{title} {old[name]:.2f} % and {new[name]:.2f} %"
