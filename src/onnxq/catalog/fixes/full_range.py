@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
@@ -24,8 +24,8 @@ from onnxq.core.span import span
 HALF = 127
 """Codes on each side of 0."""
 
-LEAST = 0.1
-"""The part by which a scale must shrink, so that it is worth the constants that shifts leave in the graph."""
+LEAST, MOST = 0.9, 1.2
+"""What a scale must shrink to, to be worth the constants that shifts leave; and what a sum of shifted tensors may grow to."""
 
 Real = NDArray[np.float64]
 Ranges = dict[int, Range]
@@ -86,20 +86,25 @@ class _Shifted:
 
     @cached_property
     def shifts(self) -> Real:
-        """(lanes,) the shift of each class, where no code is left over yet."""
+        """(lanes,) the shift of each class; 0 where no activation gains by it, or one loses."""
         wishes = {member: (kept.low + kept.high) / 2 for member, kept in self.wanted.items()}
-        everywhere = self._solved(wishes)
-        worth = {member for group in self._groups() if self._shrinks(group, everywhere) for member in self._members(group)}
-        return self._solved({member: wish if member in worth else 0.0 for member, wish in wishes.items()})
+        growths = self._growths(wishes)
+        worth = self._members_of(group for group, growth in growths.items() if growth <= LEAST)
+        wishes = {member: wish if member in worth else 0.0 for member, wish in wishes.items()}
+        while lost := [group for group, growth in self._growths(wishes).items() if growth > MOST]:
+            wishes = self._without(wishes, self._members_of(lost))
+        return self._solved(wishes)
 
     @cached_property
     def finer(self) -> Mapping[str, QuantParams]:
-        """The scales of what is stored finer than before."""
+        """The scales of what is shifted."""
         found: dict[str, QuantParams] = {}
-        for group in self._groups():
-            if self._shrinks(group, self.shifts):
-                scale = np.float32(self._scale(group, self.shifts))
-                found |= {t: replace(self.case.scales.activations[t], scale=np.array(scale)) for t in group}
+        for group in self._groups:
+            if any(self.shifts[member] for member in self._members_of([group])):
+                for tensor in group:
+                    params = self.case.scales.activations[tensor]
+                    scale = np.float32(float(params.scale) * self._growth(group, self.shifts))
+                    found[tensor] = replace(params, scale=np.array(scale))
         return found
 
     @cached_property
@@ -108,8 +113,8 @@ class _Shifted:
         wishes = {member: float(self.shifts[member]) for member in self.wanted}
         for tensor, params in self.finer.items():
             step = float(params.scale)
-            for member in self._members((tensor,)):
-                if self.wanted[member].low == 0.0:
+            for member in self._members_of([(tensor,)]):
+                if member in self.wanted and self.wanted[member].low == 0.0:
                     wishes[member] = round(wishes[member] / step) * step
         return self._solved(wishes)
 
@@ -130,25 +135,38 @@ class _Shifted:
             if member != FIXED:
                 yield member, Range(low, high)
 
-    def _groups(self) -> Iterator[tuple[str, ...]]:
-        """Tensors that share a scale, if all their lanes can be shifted."""
-        for group in dict.fromkeys(self.case.plan.sharing.values()):
-            classes = [self.lanes.vector(tensor) for tensor in group]
-            members = {int(m) for ids in classes if ids is not None for m in self.lanes.shifts[ids]}
-            if all(ids is not None for ids in classes) and members <= self.wanted.keys():
-                yield group
+    @cached_property
+    def _groups(self) -> tuple[tuple[str, ...], ...]:
+        """Tensors that share a scale."""
+        return tuple(dict.fromkeys(self.case.plan.sharing.values()))
 
-    def _members(self, group: tuple[str, ...]) -> set[int]:
-        return {int(m) for tensor in group for m in self.lanes.shifts[self.lanes.of[tensor]].ravel()}
+    def _members_of(self, groups: Iterable[tuple[str, ...]]) -> set[int]:
+        """The classes of all tensors in some groups."""
+        ids = (self.lanes.of.get(tensor) for group in groups for tensor in group)
+        return {int(member) for one in ids if one is not None for member in self.lanes.shifts[one].flat}
 
-    def _scale(self, group: tuple[str, ...], shifts: Real) -> float:
-        """The scale that covers all that is wanted of a group, once it is shifted."""
-        ranges = ((self.wanted[m], shifts[m]) for m in self._members(group))
-        return max(max(shift - kept.low, kept.high - shift) for kept, shift in ranges) / HALF
+    def _without(self, wishes: Mapping[int, float], members: set[int]) -> dict[int, float]:
+        """What is wished for, without some classes; if there is nothing of them any more, without those they sum up with."""
+        while not any(wishes.get(member) for member in members):
+            sums = self.lanes.sums
+            around = set(sums[:, np.isin(sums, list(members)).any(0)].ravel().tolist()) | members
+            members = around if around != members else set(wishes)
+        return {member: 0.0 if member in members else wish for member, wish in wishes.items()}
 
-    def _shrinks(self, group: tuple[str, ...], shifts: Real) -> bool:
+    def _growths(self, wishes: Mapping[int, float]) -> Mapping[tuple[str, ...], float]:
+        shifts = self._solved(wishes)
+        return {group: self._growth(group, shifts) for group in self._groups}
+
+    def _growth(self, group: tuple[str, ...], shifts: Real) -> float:
+        """The scale that a group needs with some shifts, over the one that it has."""
         params = self.case.scales.activations[group[0]]
-        return not params.known and 0.0 < self._scale(group, shifts) < (1.0 - LEAST) * float(params.scale)
+        now, most = float(params.scale) * HALF, 0.0
+        for member in self._members_of([group]) or {FIXED}:
+            kept = self.wanted.get(member, Range(-now, now))
+            most = (
+                max(most, shifts[member] - kept.low, kept.high - shifts[member]) if shifts[member] else max(most, now)
+            )
+        return most / now if not params.known or most > now else 1.0
 
     def _solved(self, wishes: Mapping[int, float]) -> Real:
         """(lanes,) the shift of each class: what most lanes wish for first, as far as sums allow; 0 for the others."""
