@@ -25,7 +25,7 @@ HALF = 127
 """Codes on each side of 0."""
 
 LEAST, MOST = 0.9, 1.2
-"""What a scale must shrink to, to be worth the constants that shifts leave; and what a sum of shifted tensors may grow to."""
+"""What a scale must shrink to, to be worth the constants that shifts leave; and what that of a sum may grow to."""
 
 Real = NDArray[np.float64]
 Ranges = dict[int, Range]
@@ -36,10 +36,10 @@ Ranges = dict[int, Range]
 class FullRange:
     """A tensor x with numbers from 0 to a becomes x - a / 2: half the scale, so half the error of each number.
 
-    The Relu in front becomes Clip(min=-a / 2). Biases take the shift up, of the layer in front and of those behind; where
-    these pad with zeros, a constant behind them puts right what is then missing near the borders. Through an Add the
-    shifts of both operands add up. 0 stays on the grid. High biases that equalization would absorb (Nagel et al. 2019,
-    section 4.1.3) are shifts too, and need no other treatment.
+    The Relu in front becomes Clip(min=-a / 2). Biases take the shift up, of the layer in front and of those behind;
+    where these pad with zeros, a constant behind them puts right what is then missing near the borders. Through an Add
+    the shifts of both operands add up. 0 stays on the grid. High biases that equalization would absorb (Nagel et al.
+    2019, section 4.1.3) are shifts too, and need no other treatment.
     """
 
     name: ClassVar[str] = "full-range"
@@ -146,7 +146,7 @@ class _Shifted:
         return {int(member) for one in ids if one is not None for member in self.lanes.shifts[one].flat}
 
     def _without(self, wishes: Mapping[int, float], members: set[int]) -> dict[int, float]:
-        """What is wished for, without some classes; if there is nothing of them any more, without those they sum up with."""
+        """What is wished for, without some classes; if nothing of them is left, without those that they sum up with."""
         while not any(wishes.get(member) for member in members):
             sums = self.lanes.sums
             around = set(sums[:, np.isin(sums, list(members)).any(0)].ravel().tolist()) | members
@@ -180,7 +180,7 @@ class _Shifted:
 
 
 def _as_stored(view: GraphView, scales: Scales) -> GraphView:
-    """The graph with quantized weights as they are when they are dequantized: shifts are folded into what is computed."""
+    """The graph with weights as they are when they are dequantized: shifts are folded into what is computed."""
     formats = {stored.name: stored for stored in FORMATS}
     rounded = {}
     for site, params in scales.weights.items():
