@@ -13,7 +13,8 @@ ACCOUNT = Fixes((Attempt("one", gain=2.0), Attempt("two", "it gained nothing", g
         ({"typical": 1.0, "doubt": 0.3, "gain": 0.8, "error": 0.5}, True),
         ({"typical": 1.0, "doubt": 0.3, "gain": -1.5, "error": 2.6}, True),  # few samples decide about the gain
         ({"typical": 1.0, "doubt": 0.3, "gain": -1.5, "error": 0.5}, False),
-        ({"typical": 0.2, "doubt": 0.3, "gain": 0.8, "error": 0.5}, False),
+        ({"typical": 0.2, "doubt": 0.3, "gain": 0.8, "error": 0.5}, True),
+        ({"typical": 0.1, "doubt": 0.3, "gain": 0.8, "error": 0.5}, False),
         ({"typical": 0.04, "doubt": 0.0, "gain": 0.04, "error": 0.0}, False),
         ({"typical": float("nan"), "doubt": float("nan"), "gain": float("nan"), "error": float("nan")}, False),
     ],

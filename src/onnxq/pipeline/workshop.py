@@ -28,7 +28,7 @@ from onnxq.runtimes.setup import Setup
 from onnxq.stages.rewrite import edited, rewrite
 from onnxq.stages.verify import equivalence
 
-MOST, ASIDE = 512, 64
+MOST, ASIDE = 512, 128
 """Samples that fixes look at, and samples kept aside to judge them on, at the most."""
 
 SHARE = 8
