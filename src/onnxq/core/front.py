@@ -21,31 +21,38 @@ class Front:
         values: for each batch the tensors that nodes in front read, and what those made that were passed last.
     """
 
-    def __init__(self, run: Lab, scales: Scales | None, feeds: Sequence[Tensors]) -> None:
+    def __init__(self, run: Lab, feeds: Sequence[Tensors]) -> None:
         """Stands at the inputs.
 
         Args:
             run: makes models that can be run.
-            scales: of the Q/DQ; None to compute in float.
             feeds: the samples.
         """
-        self._run, self._scales, self._place = run, scales, 0
+        self._run, self._place = run, 0
         self.values: list[dict[str, Array]] = [dict(batch) for batch in feeds]
 
-    def advance(self, view: GraphView, place: int) -> None:
-        """Moves in front of node number `place` of `view`, which may differ from earlier ones only behind the front."""
+    def advance(self, view: GraphView, scales: Scales | None, place: int) -> None:
+        """Moves on, unless it is there already.
+
+        Args:
+            view: the graph; in what lies behind the front it is the one that there was.
+            scales: of its Q/DQ; None to compute in float.
+            place: the number of the node to stop in front of.
+        """
+        if place <= self._place:
+            return
         needed = view.read_from(place)
         passed = (tensor for node in view.nodes[self._place : place] for tensor in node.outputs if tensor)
         made = [tensor for tensor in passed if tensor in needed]
         if made:
             piece = view.between(self.values[0], made)
-            run = self._run(piece, self._scales, made)
+            run = self._run(piece, scales, made)
             for values in self.values:
                 values.update(run({name: values[name] for name in piece.inputs}))
         for values in self.values:
             for name in values.keys() - needed:
                 del values[name]
-        self._place = max(place, self._place)
+        self._place = place
 
 
 def few_enough(source: Source, view: GraphView) -> tuple[Tensors, ...]:

@@ -36,12 +36,14 @@ class Tail:
 
     Attributes:
         shortcut: the edge on which a residual Add reads what is added to the layer; None without one.
+        constants: tensors that are added as well.
         low: what the kernel cuts its result off at.
         high: the same above.
         output: the tensor in the end.
     """
 
     shortcut: Site | None
+    constants: tuple[str, ...]
     low: float
     high: float
     output: str
@@ -49,15 +51,17 @@ class Tail:
     @staticmethod
     def of(view: GraphView, node: Node) -> Tail:
         """The tail behind a node: constants and one shortcut that are added, then Relu or Clip."""
-        found = Tail(None, -np.inf, np.inf, node.outputs[0])
+        found = Tail(None, (), -np.inf, np.inf, node.outputs[0])
         while (site := _only_reader(view, found.output)) and np.isinf([found.low, found.high]).all():
             behind = view.by_name[site.node]
             if behind.op == "Add":
                 other = Site(behind.inputs[1 - site.index], behind.name, 1 - site.index)
-                if not view.is_constant(other.tensor):
-                    if found.shortcut is not None:
-                        break
+                if view.is_constant(other.tensor):
+                    found = replace(found, constants=(*found.constants, other.tensor))
+                elif found.shortcut is None:
                     found = replace(found, shortcut=other)
+                else:
+                    break
             elif behind.op in ("Relu", "Clip"):
                 low, high = limits(view, behind)
                 found = replace(found, low=low, high=high)

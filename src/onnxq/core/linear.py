@@ -17,7 +17,7 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Window:
-    """How a convolution slides over its input. All tuples have an entry per spatial axis, but `pads`: begins, then ends."""
+    """How a convolution slides over its input: a number per spatial axis; of `pads` the begins, then the ends."""
 
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
@@ -49,11 +49,14 @@ class Window:
         return Window(kernel, strides, dilations, tuple(pads))
 
     def view(self, x: Floats) -> Floats:
-        """Every patch of `x` (samples, channels, *size), as a view of a padded copy: (samples, *positions, channels, *kernel)."""
+        """Every patch of `x` (samples, channels, *size), without being copied from a padded `x`.
+
+        Returns:
+            (samples, *positions, channels, *kernel)
+        """
         rank = len(self.kernel)
         x = np.pad(x, [(0, 0), (0, 0), *zip(self.pads[:rank], self.pads[rank:], strict=True)])
-        reach = [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True)]
-        out = [(n - r) // s + 1 for n, r, s in zip(x.shape[2:], reach, self.strides, strict=True)]
+        out = self.positions(x, padded=True)
         steps = x.strides[2:]
         return np.lib.stride_tricks.as_strided(
             x,
@@ -66,6 +69,32 @@ class Window:
             ),
             writeable=False,
         )
+
+    def positions(self, x: Floats, padded: bool = False) -> tuple[int, ...]:
+        """At how many places along each spatial axis a patch of `x` is taken."""
+        rank = len(self.kernel)
+        around = [0] * rank if padded else [b + e for b, e in zip(self.pads[:rank], self.pads[rank:], strict=True)]
+        sizes = [n + p for n, p in zip(x.shape[2:], around, strict=True)]
+        reach = [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True)]
+        return tuple((n - r) // s + 1 for n, r, s in zip(sizes, reach, self.strides, strict=True))
+
+    def gathered(self, columns: Floats, x: Floats) -> Floats:
+        """Each number of all patches added to the one of `x` that it was taken from: the shape of `x`.
+
+        Args:
+            columns: all patches, (groups, columns, places).
+            x: the input that they are of.
+        """
+        rank, places = len(self.kernel), self.positions(x)
+        parts = columns.reshape(x.shape[1], *self.kernel, x.shape[0], *places)
+        sizes = [b + n + e for b, n, e in zip(self.pads[:rank], x.shape[2:], self.pads[rank:], strict=True)]
+        found = np.zeros((x.shape[1], x.shape[0], *sizes), columns.dtype)
+        for tap in np.ndindex(*self.kernel):
+            starts = [t * d for t, d in zip(tap, self.dilations, strict=True)]
+            reached = [slice(b, b + s * n, s) for b, s, n in zip(starts, self.strides, places, strict=True)]
+            found[(slice(None), slice(None), *reached)] += parts[(slice(None), *tap)]
+        inner = [slice(b, b + n) for b, n in zip(self.pads[:rank], x.shape[2:], strict=True)]
+        return np.moveaxis(found[(slice(None), slice(None), *inner)], 0, 1)
 
 
 @dataclass(frozen=True)
@@ -98,6 +127,7 @@ class Linear:
 
     @property
     def groups(self) -> int:
+        """Parts of the channels that have nothing to do with each other."""
         return self.node.integer("group", 1) if self.node.op == "Conv" else 1
 
     @property
@@ -121,13 +151,70 @@ class Linear:
         return matrices.reshape(self.shape)
 
     def patches(self, x: Floats, places: NDArray[np.intp]) -> Floats:
-        """The patches of the input `x` at some places, flat numbers of (samples, *positions): (groups, places, columns)."""
+        """Patches of the input `x`: (groups, places, columns).
+
+        Args:
+            x: (samples, channels, *size) for a Conv, else (..., columns).
+            places: flat numbers of (samples, *positions).
+        """
         if self.node.op != "Conv":
             return x.reshape(-1, x.shape[-1])[places][None]
-        patches = Window.of(self.node, self.shape[2:], x.shape[2:]).view(x)
+        patches = self.window(x).view(x)
         rank = len(self.shape) - 2
         found = patches[np.unravel_index(places, patches.shape[: rank + 1])]
         return found.reshape(len(places), self.groups, -1).transpose(1, 0, 2)
+
+    def columns(self, x: Floats) -> Floats:
+        """All patches of `x` side by side: (groups, columns, places)."""
+        if self.node.op != "Conv":
+            return np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T)[None]
+        patches = self.window(x).view(x)
+        rank = len(self.shape) - 2
+        turned = np.moveaxis(patches, range(rank + 1, patches.ndim), range(rank + 1))
+        return turned.reshape(self.groups, math.prod(self.shape[1:]), -1)
+
+    def forward(self, x: Floats, matrices: Floats) -> Floats:
+        """What the node computes of `x`, without its bias."""
+        return self.outputs_of(matrices @ self.columns(x), x)
+
+    def outputs_of(self, products: Floats, x: Floats) -> Floats:
+        """Products (groups, rows, places) in the shape of an output for `x`."""
+        if self.node.op != "Conv":
+            return products[0].T.reshape(*x.shape[:-1], -1)
+        places = self.window(x).positions(x)
+        return np.moveaxis(products.reshape(-1, x.shape[0], *places), 0, 1)
+
+    def products_of(self, y: Floats) -> Floats:
+        """An output in the shape of products: (groups, rows, places)."""
+        if self.node.op != "Conv":
+            return np.ascontiguousarray(y.reshape(-1, y.shape[-1]).T)[None]
+        return np.moveaxis(y, 1, 0).reshape(self.groups, self.outputs // self.groups, -1)
+
+    def gathered(self, columns: Floats, x: Floats) -> Floats:
+        """The sum over all patches of what they have of each number of the input `x`, in its shape."""
+        if self.node.op != "Conv":
+            return columns[0].T.reshape(x.shape)
+        return self.window(x).gathered(columns, x)
+
+    def gradients(self, x: Floats, matrices: Floats, slope: Floats) -> tuple[Floats, Floats]:
+        """Of something by `x` and by the weight.
+
+        Args:
+            x: the input.
+            matrices: the weight.
+            slope: the gradient of the same by the output.
+        """
+        products = self.products_of(slope)
+        by_weight = products @ np.swapaxes(self.columns(x), 1, 2)
+        return self.gathered(np.swapaxes(matrices, 1, 2) @ products, x), by_weight
+
+    def window(self, x: Floats) -> Window:
+        """How the Conv slides over `x`."""
+        return Window.of(self.node, self.shape[2:], x.shape[2:])
+
+    def multiplications(self, y: Floats) -> int:
+        """How many make the output `y`."""
+        return self.places(y) * math.prod(self.shape)
 
     def rows(self, y: Floats, places: NDArray[np.intp]) -> Floats:
         """The outputs `y` at these places: (groups, places, rows)."""

@@ -10,6 +10,7 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxq.core.batch import Tensors
 from onnxq.core.fix import Case
 from onnxq.core.format import Format
 from onnxq.core.front import Front, few_enough
@@ -29,15 +30,17 @@ class Seen:
     Attributes:
         input: what it reads in the quantized model.
         wanted: what is to come of it.
+        added: what its tail adds to that in the quantized model, in the same shape.
         places: of the output that are looked at, as flat numbers.
     """
 
     input: Floats
     wanted: Floats
+    added: Floats
     places: NDArray[np.intp]
 
     def at(self, layer: Layer, places: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """The patches at some places, and what is to come of them: (groups, places, columns), (groups, places, rows)."""
+        """Patches (groups, places, columns) at some places, and what is to come of them (groups, places, rows)."""
         return layer.linear.patches(self.input, places), layer.linear.rows(self.wanted, places)
 
 
@@ -56,34 +59,53 @@ class Passage:
         self._case, self._formats, self._places = case, formats, places
         self._numbers = {node.name: number for number, node in enumerate(case.view.nodes)}
         self._ahead = {node.name: number for number, node in enumerate(case.reference.nodes)}
-        self._quantized = Front(case.run, case.scales, feeds)
-        self._float = Front(case.run, None, feeds)
+        self._quantized = Front(case.run, feeds)
+        self._float = Front(case.run, feeds)
 
     def stop(self, layer: Layer, view: GraphView) -> tuple[Seen, ...]:
         """What `layer` sees in `view`, batch by batch.
 
         What is wanted is its output in float; if it has a shortcut, less what that brings with it of errors.
         """
-        self._quantized.advance(view, self._numbers[layer.node.name])
-        self._float.advance(self._case.reference, self._ahead[layer.node.name] + 1)
+        self._quantized.advance(view, self._case.scales, self._numbers[layer.node.name])
+        self._float.advance(self._case.reference, None, self._ahead[layer.node.name] + 1)
         return tuple(self._batches(layer))
 
     def _batches(self, layer: Layer) -> Iterator[Seen]:
-        shortcut = layer.tail.shortcut
-        kept = shortcut and stored(self._case, shortcut, self._formats)
         several = len(self._float.values)
         pairs = zip(self._quantized.values, self._float.values, strict=True)
         for number, (here, there) in enumerate(pairs):
             read, wanted = here[layer.node.inputs[0]], there[layer.node.outputs[0]]
-            if shortcut and shortcut.tensor in here and shortcut.tensor in there:
-                added = here[shortcut.tensor]
-                wanted = wanted + (there[shortcut.tensor] - (kept.seen(added) if kept else added))
+            wanted, added = self._joined(layer, wanted, here, there)
             if layer.input:
                 read = layer.input.seen(read)
             draw = np.random.default_rng((self._case.seed, self._numbers[layer.node.name], number))
             total, most = layer.linear.places(wanted), max(1, self._places // several)
             places = np.arange(total) if total <= most else np.sort(draw.choice(total, most, replace=False))
-            yield Seen(read, wanted, places)
+            yield Seen(read, wanted, added, places)
+
+    def _joined(self, layer: Layer, wanted: Floats, here: Tensors, there: Tensors) -> tuple[Floats, Floats]:
+        """What is wanted less the error of the shortcut; and all that is added behind."""
+        added = sum((self._case.view.constants[name] for name in layer.tail.constants), np.zeros_like(wanted))
+        shortcut = layer.tail.shortcut
+        if shortcut is None or not (shortcut.tensor in here and shortcut.tensor in there):
+            return wanted, added
+        kept = stored(self._case, shortcut, self._formats)
+        brought = here[shortcut.tensor]
+        brought = kept.seen(brought) if kept else brought
+        return wanted + (there[shortcut.tensor] - brought), added + brought
+
+
+def moved(layer: Layer, view: GraphView, batches: Sequence[Seen]) -> NDArray[np.float64]:
+    """How much the mean of each output of a layer lacks: (outputs,)."""
+    stored = np.clip(np.rint(layer.matrices(view) / layer.steps), -layer.weight.format.high, layer.weight.format.high)
+    patch, target, count = 0.0, 0.0, 0
+    for batch in batches:
+        patches, wanted = batch.at(layer, batch.places)
+        patch, target = patch + patches.sum(axis=1, dtype=np.float64), target + wanted.sum(axis=1, dtype=np.float64)
+        count += len(batch.places)
+    made = np.einsum("gmk,gk->gm", stored * layer.steps, patch)
+    return np.asarray((target - made) / count).reshape(-1) - layer.offset(view)
 
 
 def moments(layer: Layer, batches: Sequence[Seen]) -> Moments:
