@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,14 @@ from onnxq.core.linear import Floats
 LOW, HIGH = -0.1, 1.1
 """A sigmoid is stretched to this range and cut to [0, 1], so that it gets to its ends."""
 
-RATE, PRICE = 0.05, 0.02
+RATE, PRICE = 0.05, 1.0
 """How far a step goes; what it costs, beside the output's error, that a weight is not decided."""
 
 WARM = 0.2
 """The share of the steps in which nothing has to be decided."""
+
+TURNED = 4096
+"""Places that are looked at when single weights are turned in the end."""
 
 SHARP, BLUNT = 20.0, 2.0
 """The exponent of that price, first and last."""
@@ -51,6 +54,11 @@ class Problem:
     def floor(self) -> Floats:
         """The codes below the weights."""
         return np.clip(np.floor(self.weight / self.steps), -self.most, self.most - 1)
+
+    def at(self, places: slice) -> Problem:
+        """The same with some of its places alone."""
+        parts = (self.patches[:, places], self.added[:, places], self.wanted[:, places])
+        return replace(self, patches=parts[0], added=parts[1], wanted=parts[2])
 
     def noise_at(self, codes: Floats, places: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """By how much the outputs of `codes` are off at some places, and the gradient of their squares' mean.
@@ -106,9 +114,27 @@ def rounded(problem: Problem, steps: int, size: int, seed: int) -> Floats:
         sigmoid = (share - LOW) / (HIGH - LOW)
         inside = (share > 0) & (share < 1)
         values = values - np.float32(RATE) * adam.steps({"values": slope * inside * sigmoid * (1 - sigmoid)})["values"]
-    found = floor + (softened(values) >= 0.5)
+    found = turned(problem, floor + (softened(values) >= 0.5), floor)
     better = problem.noise(found) < problem.noise(near)
     return np.where(better[:, :, None], found, near)
+
+
+def turned(problem: Problem, codes: Floats, floor: Floats) -> Floats:
+    """The codes after each that is better rounded the other way, given the others, was turned, column by column."""
+    few = problem.at(slice(None, None, -(-problem.patches.shape[1] // TURNED)))
+    codes = codes.copy()
+    made = few.patches @ np.swapaxes(codes * few.steps, 1, 2) + few.added
+    goal = np.clip(few.wanted, few.low, few.high)
+    noise = np.square(np.clip(made, few.low, few.high) - goal).sum(axis=1)
+    for column in range(codes.shape[2]):
+        other = 2 * floor[:, :, column] + 1 - codes[:, :, column]
+        move = (other - codes[:, :, column]) * few.steps[:, :, 0]
+        moved = made + few.patches[:, :, column, None] * move[:, None]
+        after = np.square(np.clip(moved, few.low, few.high) - goal).sum(axis=1)
+        better = after < noise
+        codes[:, :, column] = np.where(better, other, codes[:, :, column])
+        made, noise = np.where(better[:, None], moved, made), np.where(better, after, noise)
+    return codes
 
 
 def _price(share: Floats, done: float) -> Floats | float:

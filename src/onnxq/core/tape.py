@@ -130,7 +130,7 @@ class Played:
 
     def _weight(self, layer: Layer) -> Floats:
         most = layer.weight.format.high
-        whole = np.clip(np.rint(self.parameters[codes(layer)]), -most, most)
+        whole = np.clip(layer.weight.format.snap(self.parameters[codes(layer)]), -most, most)
         return (whole * layer.steps).astype(np.float32)
 
     def _product(self, layer: Layer, x: Floats) -> Floats:

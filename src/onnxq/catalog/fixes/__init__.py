@@ -5,13 +5,21 @@ from collections.abc import Sequence
 from onnxq.catalog import pick
 from onnxq.catalog.fixes.adaround import AdaRound
 from onnxq.catalog.fixes.bias_correction import BiasCorrection
+from onnxq.catalog.fixes.equalization import Equalization
 from onnxq.catalog.fixes.full_range import FullRange
 from onnxq.catalog.fixes.reconstruction import Reconstruction
 from onnxq.catalog.fixes.second_order import SecondOrder
 from onnxq.core.fix import Fix
 from onnxq.core.recipe import AUTO
 
-FIXES: tuple[Fix, ...] = (FullRange(), SecondOrder(), AdaRound(), Reconstruction(), BiasCorrection())
+FIXES: tuple[Fix, ...] = (
+    Equalization(),
+    FullRange(),
+    SecondOrder(),
+    AdaRound(),
+    Reconstruction(),
+    BiasCorrection(),
+)
 
 
 def fixes_of(asked: Sequence[str]) -> tuple[Fix, ...]:

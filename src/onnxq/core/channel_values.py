@@ -1,0 +1,53 @@
+"""Numbers that a tensor holds for typical inputs, channel by channel: as many as it takes to tell what channels are like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxq.core.fix import Case
+from onnxq.core.lanes import Lanes
+
+SAMPLES = 64
+"""So many samples are looked at, if there are as many."""
+
+MOST = 2048
+"""So many numbers of a channel are kept of them, at the most."""
+
+Values = NDArray[np.float32]
+"""(channels, numbers)."""
+
+
+def channel_values(case: Case, lanes: Lanes, tensors: Sequence[str]) -> Mapping[str, Values]:
+    """Numbers of each channel of `tensors`, as the float model computes them; one channel where lanes do not tell any.
+
+    Args:
+        case: its samples, the first of which are run.
+        lanes: they say along which axis channels lie.
+        tensors: of the graph.
+    """
+    run = case.run(case.view, None, tensors)
+    parts: dict[str, list[Values]] = {tensor: [] for tensor in tensors}
+    seen = 0
+    for batch in case.samples.batches():
+        made = run(batch.feeds)
+        share = min(1.0, batch.samples / min(SAMPLES, max(len(case.samples), 1)))
+        for tensor in tensors:
+            rows = _rows(batch.unpadded(made[tensor]), lanes, tensor)
+            wanted = max(1, int(MOST * share))
+            places = np.linspace(0, rows.shape[1] - 1, min(wanted, rows.shape[1])).astype(np.int64)
+            parts[tensor].append(rows[:, places])
+        seen += batch.samples
+        if seen >= SAMPLES:
+            break
+    return {tensor: np.concatenate(found, axis=1) for tensor, found in parts.items()}
+
+
+def _rows(values: NDArray[np.float32], lanes: Lanes, tensor: str) -> Values:
+    ids = lanes.of.get(tensor)
+    axis = None if ids is None or ids.size == 1 or ids.size != max(ids.shape) else int(np.argmax(ids.shape))
+    if axis is None or values.shape[axis] != ids.size:
+        return values.reshape(1, -1)
+    return np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)

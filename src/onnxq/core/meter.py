@@ -1,0 +1,59 @@
+"""How far quantized models are from the model they are made of, on a few samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnxq.core.batch import Batch, is_real
+from onnxq.core.fix import Case
+from onnxq.core.graph import GraphView
+from onnxq.core.scales import Scales
+
+
+@dataclass(frozen=True)
+class Meter:
+    """Compares with the outputs of the reference.
+
+    Attributes:
+        case: the model.
+        batches: what it is run on.
+        wanted: the reference's outputs for each batch.
+    """
+
+    case: Case
+    batches: tuple[Batch, ...]
+    wanted: tuple[Mapping[str, np.ndarray], ...]
+
+    @staticmethod
+    def of(case: Case, samples: int) -> Meter:
+        """A meter that runs whole batches, until there are so many samples."""
+        run = case.run(case.reference, None, case.reference.outputs)
+        batches: list[Batch] = []
+        for batch in case.samples.batches():
+            batches.append(batch)
+            if sum(seen.samples for seen in batches) >= samples:
+                break
+        made = (run(batch.feeds) for batch in batches)
+        return Meter(case, tuple(batches), tuple({name: array for name, array in one.items()} for one in made))
+
+    def noise(self, view: GraphView, scales: Scales | None) -> float:
+        """The energy of the error over that of the outputs, as the geometric mean of all outputs.
+
+        Args:
+            view: the model, changed or not.
+            scales: of what is quantized.
+        """
+        run = self.case.run(view, scales, view.outputs)
+        energies: dict[str, np.ndarray] = {}
+        for batch, wanted in zip(self.batches, self.wanted, strict=True):
+            made = run(batch.feeds)
+            for name, value in wanted.items():
+                if is_real(value) and value.shape == made[name].shape:
+                    right, found = (batch.unpadded(array).astype(np.float64) for array in (value, made[name]))
+                    both = np.array([((found - right) ** 2).sum(), (right**2).sum()])
+                    energies[name] = energies.get(name, np.zeros(2)) + both
+        ratios = [error / energy for error, energy in energies.values() if energy]
+        return float(np.exp(np.mean(np.log(np.maximum(ratios, 1e-15))))) if ratios else 0.0
