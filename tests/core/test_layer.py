@@ -27,9 +27,7 @@ def layer(view, name="a"):
     spec = Spec("int8", PerAxis(axis), "weight")
     scale = np.full(view.constants[node.inputs[1]].shape[axis], 0.5, np.float32)
     kept = Stored(QuantParams(scale, spec, "test"), INT8)
-    return Layer(
-        node, Linear.of(view, node), Site(node.inputs[1], name, 1), kept, None, Tail.of(view, node)
-    )
+    return Layer(node, Linear.of(view, node), Site(node.inputs[1], name, 1), kept, None, Tail.of(view, node))
 
 
 class TestTail:

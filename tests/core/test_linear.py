@@ -98,5 +98,3 @@ def test_multiplications_are_counted(case):
 def test_what_is_no_matrix_over_patches_is_left(text):
     seen = sketch(text)
     assert Linear.of(seen, seen.nodes[0]) is None
-
-

@@ -12,6 +12,7 @@ from tests.fixes import HARMS, HELPS, IDLE, TOYS, Toy, shelved
 
 import onnxq
 from onnxq import Budget, Execution, Recipe, quantize_within
+from onnxq.core.attempt import Attempt
 from onnxq.core.calibration_cache import CalibrationCache
 from onnxq.core.fix import Fixed
 from onnxq.errors import DataError, PrepareError, RecipeError
@@ -192,11 +193,10 @@ class TestKnownScales:
 class TestAuto:
     def test_it_takes_what_helps_and_says_why_not_the_rest(self):
         result = quantized("auto")
-        assert result.recipe.fixes == ("helps",)
+        assert "helps" in result.recipe.fixes
         found = refusals(result)
         assert found["breaks"].startswith("The fix 'breaks' changed the output")
         assert (found["harms"], found["idle"]) == ("it gained nothing", "there is nothing that it could change")
-        assert found["moves"] in ("it gained nothing", "it gained too little")
 
     @pytest.mark.parametrize("rest", ["fp32", "fp16"])
     def test_what_it_chose_makes_the_same_model(self, rest):
@@ -208,6 +208,13 @@ class TestAuto:
         result = quantized("auto")
         assert written(result) == written(quantized())
         assert (result.recipe.fixes, result.report.plain) == ((), None)
+
+    def test_what_is_worse_in_the_end_is_given_up(self, monkeypatch):
+        shelved(monkeypatch, HARMS)
+        monkeypatch.setattr(Attempt, "helps", True)
+        result = quantized("auto")
+        assert written(result) == written(quantized())
+        assert refusals(result) == {"harms": "all that were taken gained nothing together"}
 
     def test_what_harms_first_does_not_spoil_what_helps(self, monkeypatch):
         shelved(monkeypatch, HARMS, HELPS)
