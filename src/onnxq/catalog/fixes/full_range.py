@@ -89,17 +89,23 @@ class _Shifted:
         """(lanes,) the shift of each class, where no code is left over yet."""
         wishes = {member: (kept.low + kept.high) / 2 for member, kept in self.wanted.items()}
         everywhere = self._solved(wishes)
-        worth = {member for group in self._groups() if self._shrinks(group, everywhere) for member in self._members(group)}
+        worth = {
+            member for group in self._groups() if self._shrinks(group, everywhere) for member in self._members(group)
+        }
         return self._solved({member: wish if member in worth else 0.0 for member, wish in wishes.items()})
 
     @cached_property
     def finer(self) -> Mapping[str, QuantParams]:
-        """The scales of what is stored finer than before."""
+        """The scales of what is stored finer than before, and of what sums move so far that it needs a larger one."""
         found: dict[str, QuantParams] = {}
-        for group in self._groups():
-            if self._shrinks(group, self.shifts):
-                scale = np.float32(self._scale(group, self.shifts))
-                found |= {t: replace(self.case.scales.activations[t], scale=np.array(scale)) for t in group}
+        for group in dict.fromkeys(self.case.plan.sharing.values()):
+            scale = self._scale(group, self.shifts)
+            grows = (
+                scale > float(self.case.scales.activations[group[0]].scale)
+                and self.shifts[[*self._members(group)]].any()
+            )
+            if grows or (group in self._groups() and self._shrinks(group, self.shifts)):
+                found |= {t: replace(self.case.scales.activations[t], scale=np.float32(scale)) for t in group}
         return found
 
     @cached_property
@@ -139,12 +145,13 @@ class _Shifted:
                 yield group
 
     def _members(self, group: tuple[str, ...]) -> set[int]:
-        return {int(m) for tensor in group for m in self.lanes.shifts[self.lanes.of[tensor]].ravel()}
+        ids = (self.lanes.of.get(tensor, FIXED) for tensor in group)
+        return {int(m) for lanes in ids for m in np.ravel(self.lanes.shifts[lanes])}
 
     def _scale(self, group: tuple[str, ...], shifts: Real) -> float:
         """The scale that covers all that is wanted of a group, once it is shifted."""
-        ranges = ((self.wanted[m], shifts[m]) for m in self._members(group))
-        return max(max(shift - kept.low, kept.high - shift) for kept, shift in ranges) / HALF
+        ranges = ((self.wanted[m], shifts[m]) for m in self._members(group) if m in self.wanted)
+        return max((max(shift - kept.low, kept.high - shift) for kept, shift in ranges), default=0.0) / HALF
 
     def _shrinks(self, group: tuple[str, ...], shifts: Real) -> bool:
         params = self.case.scales.activations[group[0]]
