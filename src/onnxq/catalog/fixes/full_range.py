@@ -105,7 +105,7 @@ class _Shifted:
                 and self.shifts[[*self._members(group)]].any()
             )
             if grows or (group in self._groups() and self._shrinks(group, self.shifts)):
-                found |= {t: replace(self.case.scales.activations[t], scale=np.float32(scale)) for t in group}
+                found |= {t: replace(self.case.scales.activations[t], scale=np.array(scale, np.float32)) for t in group}
         return found
 
     @cached_property
