@@ -60,7 +60,7 @@ class Case:
 class Fixed:
     """What a fix makes of a model.
 
-    Nodes keep their names, and quantized edges their tensor, node and input index, so that the plan holds as before.
+    Nodes keep their names, and quantized edges their tensor, node and input index, unless `plan` says otherwise.
 
     Attributes:
         view: the graph and its constants. A quantized weight that lies on the grid of its scale is stored as it is.
@@ -69,12 +69,14 @@ class Fixed:
         notes: sentences for people who want to know all: what was done, and what was left and why.
         reference: what the quantized model is to come close to from here on, by a fix that does not preserve what it
             computes, but changes what tensors mean; it computes what the reference did. None if nothing changes.
+        plan: which edges have Q/DQ from here on, if some read another tensor than before; None if none does.
     """
 
     view: GraphView
     scales: Scales | None = None
     notes: tuple[str, ...] = ()
     reference: GraphView | None = None
+    plan: Plan | None = None
 
 
 class Fix(Protocol):

@@ -14,10 +14,18 @@ from onnxq.core.lanes import Lanes, Survey
 Rule = Callable[[Survey, Node], str | None]
 """Gives lanes to what a node computes, and returns None; or returns why it cannot."""
 
+NONE: Mapping[str, tuple[int, ...]] = {}
 
-def lanes_of(view: GraphView) -> Lanes:
-    """The lanes of a graph."""
+
+def lanes_of(view: GraphView, free: Mapping[str, tuple[int, ...]] = NONE) -> Lanes:
+    """The lanes of a graph.
+
+    Args:
+        view: the graph.
+        free: tensors that nothing makes, with the shape of their lanes.
+    """
     survey = Survey(view)
+    survey.of.update({tensor: survey.new(shape) for tensor, shape in free.items()})
     for node in view.nodes:
         rule = None if node.domain else RULES.get(node.op)
         refusal = f"nothing is known of {node.op}" if rule is None else _shapeless(view, node) or rule(survey, node)

@@ -180,7 +180,8 @@ class Linear:
     def outputs_of(self, products: Floats, x: Floats) -> Floats:
         """Products (groups, rows, places) in the shape of an output for `x`."""
         if self.node.op != "Conv":
-            return products[0].T.reshape(*x.shape[:-1], -1)
+            turned: Floats = products[0].T.reshape(*x.shape[:-1], -1)
+            return turned
         places = self.window(x).positions(x)
         return np.moveaxis(products.reshape(-1, x.shape[0], *places), 0, 1)
 
@@ -193,7 +194,8 @@ class Linear:
     def gathered(self, columns: Floats, x: Floats) -> Floats:
         """The sum over all patches of what they have of each number of the input `x`, in its shape."""
         if self.node.op != "Conv":
-            return columns[0].T.reshape(x.shape)
+            found: Floats = columns[0].T.reshape(x.shape)
+            return found
         return self.window(x).gathered(columns, x)
 
     def gradients(self, x: Floats, matrices: Floats, slope: Floats) -> tuple[Floats, Floats]:
@@ -228,4 +230,5 @@ class Linear:
 
     def places(self, y: Floats) -> int:
         """How many places the output `y` has."""
-        return math.prod(y.shape) // y.shape[1 if self.node.op == "Conv" else -1]
+        channels: int = y.shape[1 if self.node.op == "Conv" else -1]
+        return y.size // channels

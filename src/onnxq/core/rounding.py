@@ -21,7 +21,8 @@ def damped(moment: Matrices) -> Matrices:
     """The second moment (groups, columns, columns) with a diagonal that makes it invertible."""
     columns = moment.shape[1]
     mean = np.einsum("gkk->g", moment) / columns
-    return moment + (DAMPING * mean + 1e-12)[:, None, None] * np.eye(columns)
+    found: Matrices = moment + (DAMPING * mean + 1e-12)[:, None, None] * np.eye(columns)
+    return found
 
 
 def nearest(weight: Matrices, steps: Matrices, most: float) -> Matrices:

@@ -128,7 +128,7 @@ def finished(
         StageError: onnxq or a runtime failed.
     """
     begun, statistics, scales = found.ready, found.statistics, found.scales
-    given, subject, made = begun.given, found.subject, begun.plan
+    given, subject, made = begun.given, found.subject, found.plan
     with clock.stage("rewrite"):
         product = product_of(found, recipe)
     with clock.stage("verify"):
@@ -155,7 +155,7 @@ def finished(
         rest=product.rest_report(found.reference.prepared.model),
         seconds=clock.seconds,
     )
-    return Result(product.model, made, scales, statistics, report, done, found.reference.prepared.model)
+    return Result(product.model, begun.plan, scales, statistics, report, done, found.reference.prepared.model)
 
 
 def calibrate(

@@ -20,7 +20,7 @@ from onnxq.stages.verify import fidelity
 
 def product_of(found: Scaled, recipe: Recipe) -> Product:
     """What is written of a model, and what tells how good it is."""
-    return produce(found.subject, found.ready.plan, found.scales, found.statistics, recipe)
+    return produce(found.subject, found.plan, found.scales, found.statistics, recipe)
 
 
 def closeness_of(

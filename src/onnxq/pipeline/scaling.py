@@ -72,6 +72,7 @@ class Scaled:
         reference: the float model that was measured, which the quantized one is to come close to: the planned one, with
             fixes that keep what it computes.
         subject: what Q/DQ are written into: the reference, with fixes that change it so that less is lost.
+        plan: where Q/DQ go in it: as planned, unless a fix put a tensor of its own in the place of another.
         statistics: what was measured.
         scales: of everything the plan quantizes.
         tried: the mean SQNR over the outputs in dB, by calibrator, where several were compared.
@@ -82,6 +83,7 @@ class Scaled:
     ready: Ready
     reference: Subject
     subject: Subject
+    plan: Plan
     statistics: Statistics
     scales: Scales
     tried: Mapping[str, float]
@@ -128,7 +130,7 @@ def rescaled(begun: Ready, statistics: Statistics, recipe: Recipe, execution: Ex
     scales = scale(begun.plan, subject.view, statistics, FORMATS_BY_NAME, calibrators, begun.known)
     scales, tried = _closest(begun, statistics, scales, recipe, execution)
     rest = pick(FLOATS, subject.target.rest, "type of the rest")
-    return Scaled(begun, subject, subject, statistics, scales.on_grid(rest).stored_in(subject.low), tried)
+    return Scaled(begun, subject, subject, begun.plan, statistics, scales.on_grid(rest).stored_in(subject.low), tried)
 
 
 def replanned(

@@ -53,7 +53,7 @@ class Runner:
         model = edited(subject.prepared.model, subject.view, view)
         if scales is not None:
             edges = {site for sites in view.sites.values() for site in sites}
-            planned = [decision.site for decision in self.found.ready.plan.quantized if decision.site in edges]
+            planned = [decision.site for decision in self.found.plan.quantized if decision.site in edges]
             sites = [site for site in planned if site in scales.weights or site.tensor in scales.activations]
             model = rewrite(model, view, scales.of(sites), sites, FORMATS_BY_NAME)
             setup = replace(setup, as_written=True)
@@ -123,7 +123,8 @@ class Workshop:
         if _is_idle(done, found):
             return Work(found, done.notes)
         subject, scales, drift = _edited(found.subject, done.view), done.scales or found.scales, None
-        found = replace(found, subject=subject, scales=scales.on_grid(_grid(subject)).stored_in(subject.low))
+        scales = scales.on_grid(_grid(subject)).stored_in(subject.low)
+        found = replace(found, subject=subject, plan=done.plan or found.plan, scales=scales)
         reference = done.view if fix.preserves else done.reference
         if reference is not None:
             found, drift = self._measured(fix, found, _edited(found.reference, reference))
@@ -137,12 +138,12 @@ class Workshop:
         found = replace(found, reference=reference)
         with self.clock.stage("calibrate"):
             drift = self._drift(fix, found)
-            ready = replace(found.ready, subject=reference)
+            ready = replace(found.ready, subject=reference, plan=found.plan)
             return replace(found, statistics=statistics_of(ready, self.order.calib, self.order.execution)), drift
 
     def _scaled(self, found: Scaled) -> Scaled:
         """The model with the scales that follow from what was measured."""
-        ready = replace(found.ready, subject=found.reference)
+        ready = replace(found.ready, subject=found.reference, plan=found.plan)
         with self.clock.stage("scale"):
             return replace(
                 found, scales=rescaled(ready, found.statistics, self.order.recipe, self.order.execution).scales
@@ -161,7 +162,7 @@ def case_of(found: Scaled, samples: Source, execution: Execution) -> Case:
     return Case(
         view=found.subject.view,
         reference=found.reference.view,
-        plan=found.ready.plan,
+        plan=found.plan,
         scales=found.scales,
         statistics=found.statistics,
         samples=samples,

@@ -6,6 +6,7 @@ from onnxq.catalog import pick
 from onnxq.catalog.fixes.adaround import AdaRound
 from onnxq.catalog.fixes.bias_correction import BiasCorrection
 from onnxq.catalog.fixes.equalization import Equalization
+from onnxq.catalog.fixes.first_layer import FirstLayer
 from onnxq.catalog.fixes.full_range import FullRange
 from onnxq.catalog.fixes.reconstruction import Reconstruction
 from onnxq.catalog.fixes.second_order import SecondOrder
@@ -14,6 +15,7 @@ from onnxq.core.recipe import AUTO
 
 FIXES: tuple[Fix, ...] = (
     Equalization(),
+    FirstLayer(),
     FullRange(),
     SecondOrder(),
     AdaRound(),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -39,9 +40,9 @@ class Reconstruction:
     name: str = "reconstruction"
     doc: str = "trains weights, biases and activation scales of each layer or residual block together"
     preserves: bool = False
-    steps: tuple[int, int] = (200, 24)
+    steps: tuple[int, int] = (150, 24)
     rows: int = 8
-    work: float = 2e11
+    work: float = 1e11
     rates: tuple[float, float, float] = (0.03, 0.002, 0.001)
 
     def __call__(self, case: Case) -> Fixed:
@@ -52,10 +53,11 @@ class Reconstruction:
         here, there = Front(case.run, feeds), Front(case.run, feeds)
         now, gained = case, 0
         for number, block in enumerate(pieces):
-            case.observer.advance(number, len(pieces))
+            tick = partial(case.observer.advance, number, len(pieces))
+            tick()
             here.advance(now.view, now.scales, _place(now.view, block.nodes[0].name))
             there.advance(case.reference, None, _place(case.reference, block.nodes[-1].name) + 1)
-            better = self._trained(now, block, list(self._examples(block, here, there)), self.work / len(pieces))
+            better = self._trained(now, block, list(self._examples(block, here, there)), self.work / len(pieces), tick)
             now, gained = better or now, gained + (better is not None)
         case.observer.advance(len(pieces), len(pieces))
         return Fixed(now.view, now.scales, (f"{gained} of {len(pieces)} blocks came closer.", *left))
@@ -70,7 +72,9 @@ class Reconstruction:
                 part = slice(row, row + self.rows) if alike else ...
                 yield {tensor: array[part] for tensor, array in given.items()}, target[part]
 
-    def _trained(self, case: Case, block: Block, examples: Sequence[Example], work: float) -> Case | None:
+    def _trained(
+        self, case: Case, block: Block, examples: Sequence[Example], work: float, tick: Callable[[], None]
+    ) -> Case | None:
         """The model with a better block, None if it became no better."""
         aside = examples[3::4] or examples
         seen = [one for number, one in enumerate(examples) if number % 4 != 3]
@@ -79,32 +83,36 @@ class Reconstruction:
         values = deck.play(seen[0][0], start).values
         each = 3 * sum(layer.linear.multiplications(values[layer.node.outputs[0]]) for layer in block.layers)
         steps = int(np.clip(work / each, self.steps[1], self.steps[0]))
-        after = self._descended(deck, start, seen, steps, case.seed)
+        order = _drawn(len(seen), steps, case.seed)
+        after = self._descended(deck, start, [seen[one] for one in order], tick)
         if not _noise(deck, after, aside) < _noise(deck, start, aside):
             return None
         return _with(case, block, after)
 
-    def _descended(self, deck: Tape, start: Values, seen: Sequence[Example], steps: int, seed: int) -> Values:
+    def _descended(self, deck: Tape, start: Values, examples: Sequence[Example], tick: Callable[[], None]) -> Values:
+        """The parameters after a step for each of the examples."""
         parameters, adam = dict(start), Adam(start)
-        draw = np.random.default_rng(seed)
-        power = float(np.mean([np.mean(np.square(target)) for _, target in seen])) + 1e-12
-        deviation = float(np.sqrt(power))
-        order = [int(one) for _ in range(-(-steps // len(seen))) for one in draw.permutation(len(seen))][:steps]
-        for number, one in enumerate(order):
-            given, target = seen[one]
+        power = float(np.mean([np.mean(np.square(target)) for _, target in examples])) + 1e-12
+        for number, (given, target) in enumerate(examples):
+            tick()
             played = deck.play(given, parameters)
             slope = (played.output - target) * np.float32(2 / (target.size * power))
-            moves = adam.steps(played.gradients(slope))
-            fade = 0.5 * (1 + np.cos(np.pi * number / steps))
-            for name, move in moves.items():
-                rate = self._rate(name, deviation) * fade
-                parameters[name] = (parameters[name] - np.float32(rate) * move).astype(np.float32)
+            fade = 0.5 * (1 + np.cos(np.pi * number / len(examples)))
+            for name, move in adam.steps(played.gradients(slope)).items():
+                rate = np.float32(self._rate(name, np.sqrt(power)) * fade)
+                parameters[name] = (parameters[name] - rate * move).astype(np.float32)
         return parameters
 
     def _rate(self, name: str, deviation: float) -> float:
         of_codes, of_shifts, of_scales = self.rates
         kind = name.split(maxsplit=1)[0]
         return of_codes if kind == "codes" else of_shifts * deviation if kind == "shift" else of_scales
+
+
+def _drawn(count: int, steps: int, seed: int) -> list[int]:
+    """Numbers below `count`, as many as steps: all in an order that is drawn, then all in another."""
+    draw = np.random.default_rng(seed)
+    return [int(one) for _ in range(-(-steps // count)) for one in draw.permutation(count)][:steps]
 
 
 def _place(view: GraphView, node: str) -> int:

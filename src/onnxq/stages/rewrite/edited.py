@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
@@ -31,8 +32,7 @@ def edited(model: onnx.ModelProto, before: GraphView, after: GraphView) -> onnx.
     replace_all(graph.initializer, _initializers(model.graph, before, after))
     if after.inputs != before.inputs:
         replace_all(graph.input, list(_inputs(model.graph, after)))
-    computed = {tensor for node in after.nodes for tensor in node.outputs}
-    replace_all(graph.value_info, [value for value in graph.value_info if value.name in computed])
+    replace_all(graph.value_info, list(_values(model.graph, after)))
     return result
 
 
@@ -43,6 +43,17 @@ def _proto(node: Node, old: onnx.NodeProto | None) -> onnx.NodeProto:
         made.doc_string = old.doc_string
         made.metadata_props.extend(old.metadata_props)
     return made
+
+
+def _values(graph: onnx.GraphProto, after: GraphView) -> Iterator[onnx.ValueInfoProto]:
+    """What is known of computed tensors, those that a fix added included."""
+    computed = {tensor: None for node in after.nodes for tensor in node.outputs}
+    yield from (value for value in graph.value_info if value.name in computed)
+    known = {value.name for value in (*graph.value_info, *graph.output)}
+    fresh = (tensor for tensor in computed if tensor not in known)
+    for tensor in (tensor for tensor in fresh if tensor in after.shapes and tensor in after.dtypes):
+        element = helper.np_dtype_to_tensor_dtype(np.dtype(after.dtypes[tensor]))
+        yield helper.make_tensor_value_info(tensor, element, after.shapes[tensor])
 
 
 def _inputs(graph: onnx.GraphProto, after: GraphView) -> Iterator[onnx.ValueInfoProto]:
