@@ -117,7 +117,10 @@ def _moved(case: Case, done: Fixed, tensor: str, steps: Sequence[Steps]) -> Fixe
     weights = {s: _widened(p, done.view, both[0], s) for s, p in done.scales.weights.items()}
     done = replace(done, view=both[0], scales=Scales(activations, weights), reference=both[1])
     ops = " and ".join(node.op for node in front.nodes)
-    return _noted(replace(done, plan=replace(plan, decisions=decisions)), f"A {ops} in front of '{front.made}' make its codes whole.")
+    return _noted(
+        replace(done, plan=replace(plan, decisions=decisions)),
+        f"A {ops} in front of '{front.made}' make its codes whole.",
+    )
 
 
 @dataclass(frozen=True)
