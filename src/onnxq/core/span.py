@@ -44,7 +44,8 @@ class _Tail:
     def lost(self, ends: NDArray[np.float64]) -> NDArray[np.float64]:
         """The squared error of clipping at each of `ends`."""
         count, first, second = (sums[np.searchsorted(self.values, ends, "right")] for sums in self.sums)
-        return second - 2.0 * ends * first + ends**2 * count
+        errors: NDArray[np.float64] = second - 2.0 * ends * first + ends**2 * count
+        return errors
 
 
 def _end(tail: _Tail, end: float, other: float, codes: int) -> float:
