@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxq.catalog.floats.fp16 import FP16
 from onnxq.catalog.formats import FORMATS
 from onnxq.core.affine import Affine, reparametrized
 from onnxq.core.equations import Equations
@@ -21,11 +22,11 @@ from onnxq.core.lanes import FIXED, Lanes
 from onnxq.core.scales import QuantParams, Scales
 from onnxq.core.span import span
 
-HALF = 127
-"""Codes on each side of 0."""
+BELOW, ABOVE = 128, 127
+"""Codes on either side of 0. Where no number is negative 0 gets the code -128, whose value short types hold exactly."""
 
-LEAST = 0.1
-"""The part by which a scale must shrink, so that it is worth the constants that shifts leave in the graph."""
+LEAST, MOST = 0.9, 1.2
+"""What a scale must shrink to, to be worth the constants that shifts leave; and what that of a sum may grow to."""
 
 Real = NDArray[np.float64]
 Ranges = dict[int, Range]
@@ -36,10 +37,10 @@ Ranges = dict[int, Range]
 class FullRange:
     """A tensor x with numbers from 0 to a becomes x - a / 2: half the scale, so half the error of each number.
 
-    The Relu in front becomes Clip(min=-a / 2). Biases take the shift up, of the layer in front and of those behind; where
-    these pad with zeros, a constant behind them puts right what is then missing near the borders. Through an Add the
-    shifts of both operands add up. 0 stays on the grid. High biases that equalization would absorb (Nagel et al. 2019,
-    section 4.1.3) are shifts too, and need no other treatment.
+    The Relu in front becomes Clip(min=-a / 2). Biases take the shift up, of the layer in front and of those behind;
+    where these pad with zeros, a constant behind them puts right what is then missing near the borders. Through an Add
+    the shifts of both operands add up. 0 stays on the grid. High biases that equalization would absorb (Nagel et al.
+    2019, section 4.1.3) are shifts too, and need no other treatment.
     """
 
     name: ClassVar[str] = "full-range"
@@ -86,26 +87,26 @@ class _Shifted:
 
     @cached_property
     def shifts(self) -> Real:
-        """(lanes,) the shift of each class, where no code is left over yet."""
-        wishes = {member: (kept.low + kept.high) / 2 for member, kept in self.wanted.items()}
-        everywhere = self._solved(wishes)
-        worth = {
-            member for group in self._groups() if self._shrinks(group, everywhere) for member in self._members(group)
-        }
-        return self._solved({member: wish if member in worth else 0.0 for member, wish in wishes.items()})
+        """(lanes,) the shift of each class; 0 where no activation gains by it, or one loses."""
+        share = BELOW / (BELOW + ABOVE)
+        wishes = {member: kept.low + (kept.high - kept.low) * share for member, kept in self.wanted.items()}
+        growths = self._growths(wishes)
+        worth = self._members_of(group for group, growth in growths.items() if growth <= LEAST)
+        wishes = {member: wish if member in worth else 0.0 for member, wish in wishes.items()}
+        while lost := [group for group, growth in self._growths(wishes).items() if growth > MOST]:
+            wishes = self._without(wishes, self._members_of(lost))
+        return self._solved(wishes)
 
     @cached_property
     def finer(self) -> Mapping[str, QuantParams]:
-        """The scales of what is stored finer than before, and of what sums move so far that it needs a larger one."""
+        """The scales of what is shifted."""
         found: dict[str, QuantParams] = {}
-        for group in dict.fromkeys(self.case.plan.sharing.values()):
-            scale = self._scale(group, self.shifts)
-            grows = (
-                scale > float(self.case.scales.activations[group[0]].scale)
-                and self.shifts[[*self._members(group)]].any()
-            )
-            if grows or (group in self._groups() and self._shrinks(group, self.shifts)):
-                found |= {t: replace(self.case.scales.activations[t], scale=np.array(scale, np.float32)) for t in group}
+        for group in self._groups:
+            if any(self.shifts[member] for member in self._members_of([group])):
+                for tensor in group:
+                    params = self.case.scales.activations[tensor]
+                    scale = FP16.grid(np.array(float(params.scale) * self._growth(group, self.shifts), np.float32))
+                    found[tensor] = replace(params, scale=scale)
         return found
 
     @cached_property
@@ -114,8 +115,8 @@ class _Shifted:
         wishes = {member: float(self.shifts[member]) for member in self.wanted}
         for tensor, params in self.finer.items():
             step = float(params.scale)
-            for member in self._members((tensor,)):
-                if self.wanted[member].low == 0.0:
+            for member in self._members_of([(tensor,)]):
+                if member in self.wanted and self.wanted[member].low == 0.0:
                     wishes[member] = round(wishes[member] / step) * step
         return self._solved(wishes)
 
@@ -130,32 +131,43 @@ class _Shifted:
             if measured.channels.shape[1] != classes.size:
                 return
             extremes = measured.channels
-        kept = span(measured, 2 * HALF)
+        kept = span(measured, BELOW + ABOVE)
         lows, highs = (np.broadcast_to(row, classes.shape) for row in np.clip(extremes, kept.low, kept.high))
         for member, low, high in zip(classes.tolist(), lows.tolist(), highs.tolist(), strict=True):
             if member != FIXED:
                 yield member, Range(low, high)
 
-    def _groups(self) -> Iterator[tuple[str, ...]]:
-        """Tensors that share a scale, if all their lanes can be shifted."""
-        for group in dict.fromkeys(self.case.plan.sharing.values()):
-            classes = [self.lanes.vector(tensor) for tensor in group]
-            members = {int(m) for ids in classes if ids is not None for m in self.lanes.shifts[ids]}
-            if all(ids is not None for ids in classes) and members <= self.wanted.keys():
-                yield group
+    @cached_property
+    def _groups(self) -> tuple[tuple[str, ...], ...]:
+        """Tensors that share a scale."""
+        return tuple(dict.fromkeys(self.case.plan.sharing.values()))
 
-    def _members(self, group: tuple[str, ...]) -> set[int]:
-        ids = (self.lanes.of.get(tensor, FIXED) for tensor in group)
-        return {int(m) for lanes in ids for m in np.ravel(self.lanes.shifts[lanes])}
+    def _members_of(self, groups: Iterable[tuple[str, ...]]) -> set[int]:
+        """The classes of all tensors in some groups."""
+        ids = (self.lanes.of.get(tensor) for group in groups for tensor in group)
+        return {int(member) for one in ids if one is not None for member in self.lanes.shifts[one].flat}
 
-    def _scale(self, group: tuple[str, ...], shifts: Real) -> float:
-        """The scale that covers all that is wanted of a group, once it is shifted."""
-        ranges = ((self.wanted[m], shifts[m]) for m in self._members(group) if m in self.wanted)
-        return max((max(shift - kept.low, kept.high - shift) for kept, shift in ranges), default=0.0) / HALF
+    def _without(self, wishes: Mapping[int, float], members: set[int]) -> dict[int, float]:
+        """What is wished for, without some classes; if nothing of them is left, without those that they sum up with."""
+        while not any(wishes.get(member) for member in members):
+            sums = self.lanes.sums
+            around = set(sums[:, np.isin(sums, list(members)).any(0)].ravel().tolist()) | members
+            members = around if around != members else set(wishes)
+        return {member: 0.0 if member in members else wish for member, wish in wishes.items()}
 
-    def _shrinks(self, group: tuple[str, ...], shifts: Real) -> bool:
+    def _growths(self, wishes: Mapping[int, float]) -> Mapping[tuple[str, ...], float]:
+        shifts = self._solved(wishes)
+        return {group: self._growth(group, shifts) for group in self._groups}
+
+    def _growth(self, group: tuple[str, ...], shifts: Real) -> float:
+        """The scale that a group needs with some shifts, over the one that it has."""
         params = self.case.scales.activations[group[0]]
-        return not params.known and 0.0 < self._scale(group, shifts) < (1.0 - LEAST) * float(params.scale)
+        now, needed = float(params.scale), 0.0
+        for member in self._members_of([group]) or {FIXED}:
+            kept, shift = self.wanted.get(member), float(shifts[member])
+            ends = ((shift - kept.low) / BELOW, (kept.high - shift) / ABOVE) if kept and shift else (now,)
+            needed = max(needed, *ends)
+        return needed / now if not params.known or needed > now else 1.0
 
     def _solved(self, wishes: Mapping[int, float]) -> Real:
         """(lanes,) the shift of each class: what most lanes wish for first, as far as sums allow; 0 for the others."""
@@ -169,7 +181,7 @@ class _Shifted:
 
 
 def _as_stored(view: GraphView, scales: Scales) -> GraphView:
-    """The graph with quantized weights as they are when they are dequantized: shifts are folded into what is computed."""
+    """The graph with weights as they are when they are dequantized: shifts are folded into what is computed."""
     formats = {stored.name: stored for stored in FORMATS}
     rounded = {}
     for site, params in scales.weights.items():
