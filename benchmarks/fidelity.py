@@ -64,7 +64,9 @@ def page(tools: Sequence[Tool], settings: Settings, rows: Sequence[Row]) -> str:
     places = {model: place for place, model in enumerate(dict.fromkeys(row.model for row in rows))}
     shown.sort(key=lambda row: (places[row.model], order[row.tool]))
     title, _, rest = header(tools, settings).partition("\n")
-    return f"{title.replace('Quantizers compared', 'What fixes win back')}\n{rest}\n{gains(rows)}\n\n{render(shown)}\n"
+    title = title.replace("Quantizers compared", "What fixes win back")
+    parts = (title, rest, gains(rows), "", "What has no row was not run.", "", render(shown), "")
+    return "\n".join(parts)
 
 
 def gains(rows: Sequence[Row]) -> str:
@@ -84,7 +86,8 @@ def gains(rows: Sequence[Row]) -> str:
     if not found:
         return ""
     mean = sum(found) / len(found)
-    told = f"Of {len(found)} models: on average {mean:+.1f} dB, at least {min(found):+.1f} dB; the bar is {BAR:+.1f} dB, and never below 0."
+    told = f"Of {len(found)} models: on average {mean:+.1f} dB, at least {min(found):+.1f} dB"
+    told += f"; the bar is {BAR:+.1f} dB, and never below 0."
     return "\n".join([*lines, "", told])
 
 
