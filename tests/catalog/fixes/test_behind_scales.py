@@ -95,20 +95,20 @@ def test_neither_batch_size_nor_order_of_the_samples_matter(once, name):
 
 SCRIPT = """
 import hashlib, os, sys
-cores, name = int(sys.argv[1]), sys.argv[2]
+cores, names = int(sys.argv[1]), sys.argv[2:]
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 from tests.catalog.fixes import test_behind_scales as here
 here.shelf.FIXES = here.FIXES
-print(hashlib.sha256(here.written(here.quantized(name, evaluation=None))).hexdigest())
+print(hashlib.sha256(here.written(here.quantized(*names, evaluation=None))).hexdigest())
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not bind processes to cores")
-@every_fix
-def test_the_number_of_cores_changes_no_byte(name):
+@pytest.mark.parametrize("names", [("second-order", "reconstruction", "bias-correction"), ("adaround",)])
+def test_the_number_of_cores_changes_no_byte(names):
     def digest(cores):
         environment = os.environ | {"OPENBLAS_NUM_THREADS": str(cores), "PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, "-c", SCRIPT, str(cores), name]
+        command = [sys.executable, "-c", SCRIPT, str(cores), *names]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
     assert digest(1) == digest(2) != hashlib.sha256(b"").hexdigest()
