@@ -64,7 +64,9 @@ def page(tools: Sequence[Tool], settings: Settings, rows: Sequence[Row]) -> str:
     places = {model: place for place, model in enumerate(dict.fromkeys(row.model for row in rows))}
     shown.sort(key=lambda row: (places[row.model], order[row.tool]))
     title, _, rest = header(tools, settings).partition("\n")
-    return f"{title.replace('Quantizers compared', 'What fixes win back')}\n{rest}\n{gains(rows)}\n\n{render(shown)}\n"
+    title = title.replace("Quantizers compared", "What fixes win back")
+    parts = (title, rest, gains(rows), "", "What has no row was not run.", "", render(shown), "")
+    return "\n".join(parts)
 
 
 def gains(rows: Sequence[Row]) -> str:
@@ -84,7 +86,8 @@ def gains(rows: Sequence[Row]) -> str:
     if not found:
         return ""
     mean = sum(found) / len(found)
-    told = f"On average {mean:+.1f} dB, at least {min(found):+.1f} dB; the bar is {BAR:+.1f} dB, and never below 0."
+    told = f"Of {len(found)} models: on average {mean:+.1f} dB, at least {min(found):+.1f} dB"
+    told += f"; the bar is {BAR:+.1f} dB, and never below 0."
     return "\n".join([*lines, "", told])
 
 
@@ -94,8 +97,9 @@ def by_tool(rows: Iterable[Row], model: str) -> Mapping[str, Row]:
 
 
 def decibels(of: Mapping[str, Row], *tools: str) -> float | None:
-    """The best SQNR that some tools reached."""
-    return max((row.sqnr_db for name in tools if (row := of.get(name)) and row.sqnr_db is not None), default=None)
+    """The best SQNR that some tools reached; what has nothing in INT8 is left out."""
+    rows = [row for name in tools if (row := of.get(name)) and row.int8 != 0]
+    return max((row.sqnr_db for row in rows if row.sqnr_db is not None), default=None)
 
 
 def kept(path: Path | None) -> list[Row]:

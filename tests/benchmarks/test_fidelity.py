@@ -22,6 +22,7 @@ ROWS = [
     Row("b", "onnxq", sqnr_db=30.0),
     Row("b", "onnxq-fixes-auto", sqnr_db=32.0, seconds=3.0),
     Row("b", "modelopt-max", note="fails: no such operator"),
+    Row("b", "modelopt-entropy", sqnr_db=64.0, int8=0, computes=10),
     Row("c", "onnxq", note="fails: no model"),
 ]
 
@@ -30,7 +31,7 @@ def test_auto_is_held_against_the_better_of_no_fix_and_of_modelopts_methods():
     lines = gains(ROWS).splitlines()
     assert lines[2] == "| a | 20.0 | 21.0 | 25.0 | +4.0 | 61 | bias-correction |"
     assert lines[3] == "| b | 30.0 | - | 32.0 | +2.0 | 3 |  |"
-    assert lines[-1] == "On average +3.0 dB, at least +2.0 dB; the bar is +3.0 dB, and never below 0."
+    assert lines[-1] == "Of 2 models: on average +3.0 dB, at least +2.0 dB; the bar is +3.0 dB, and never below 0."
 
 
 def test_without_figures_there_is_nothing_to_tell():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from tests.sketch import sketch
 
-from onnxq.core.channels import channels, is_depthwise, is_grouped
+from onnxq.core.channels import channels, is_depthwise, is_grouped, weight_channels
 
 VIEW = sketch("""
     conv = Conv(x, wc[8,2,3,3]) group=2
@@ -40,3 +41,20 @@ def test_input_and_output_channels_count_all_groups():
 def test_a_depthwise_convolution_has_a_group_for_each_input_channel():
     assert [node.name for node in VIEW.nodes if is_depthwise(VIEW, node)] == ["wise"]
     assert [node.name for node in VIEW.nodes if is_grouped(VIEW, node)] == ["conv", "wise", "transposed"]
+
+
+def test_each_number_of_a_weight_multiplies_an_input_channel_and_adds_to_an_output_channel():
+    found = {}
+    for name in ("conv", "transposed", "gemm", "flipped"):
+        node = VIEW.by_name[name]
+        weight = VIEW.constants[node.inputs[1]]
+        reads, makes = (np.broadcast_to(index, weight.shape) for index in weight_channels(node, weight))
+        found[name] = [
+            tuple(int(index[tuple(at)]) for index in (reads, makes)) for at in ([0] * weight.ndim, [-1] * weight.ndim)
+        ]
+    assert found == {
+        "conv": [(0, 0), (3, 7)],
+        "transposed": [(0, 0), (5, 5)],
+        "gemm": [(0, 0), (8, 6)],
+        "flipped": [(0, 0), (6, 8)],
+    }

@@ -42,10 +42,10 @@ REPORT = Report(
 )
 
 
-def printed(report):
+def printed(report, verbose=False):
     console = Console(width=140, color_system=None)
     with console.capture() as found:
-        console.print(fixes_table(report))
+        console.print(fixes_table(report, verbose))
     return [" ".join(line.split()) for line in found.get().splitlines()]
 
 
@@ -58,6 +58,13 @@ def test_a_row_for_each():
     assert "one 25.0 dB +2.50 ± 0.12 dB 98.4 % 12.3 s" in lines
     assert "two 24.0 dB -1.00 ± 0.30 dB 97.0 % 1.0 s not taken: it gained nothing" in lines
     assert "three 0.0 s not taken: there is nothing that it could change" in lines
+
+
+def test_what_moved_the_float_model_says_by_how_much_where_all_is_asked_for():
+    report = replace(REPORT, fixes=Fixes((replace(TAKEN, drift=2.5e-7), REFUSED), 64, 22.5, 96.9))
+    lines = printed(report, verbose=True)
+    assert "fix SQNR gained same class drift time" in lines
+    assert "one 25.0 dB +2.50 ± 0.12 dB 98.4 % 2.5e-07 12.3 s" in lines
 
 
 def test_classes_are_a_column_only_where_there_are_some():

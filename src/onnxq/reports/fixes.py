@@ -14,16 +14,23 @@ from onnxq.core.report import Fidelity, Report
 from onnxq.reports.number import counted, decibels
 
 
-def fixes_table(report: Report) -> RenderableType:
-    """What each fix gained, why it was not taken, and what all of them gained together."""
+def fixes_table(report: Report, verbose: bool = False) -> RenderableType:
+    """What each fix gained, why it was not taken, and what all of them gained together.
+
+    Args:
+        report: of one quantization.
+        verbose: say as well by how much the outputs of the float model moved, where that should keep what it computes.
+    """
     fixes, classes = report.fixes, report.fixes.same is not None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("fix", "SQNR", "gained", *(("same class",) if classes else ()), "time", ""):
+    optional = (*(("same class",) if classes else ()), *(("drift",) if verbose else ()))
+    for head in ("fix", "SQNR", "gained", *optional, "time", ""):
         table.add_column(head, justify="left" if head in ("fix", "") else "right", overflow="fold")
     for one in fixes.attempts:
         refusal = Text("" if one.is_taken else f"not taken: {one.refusal}", style="yellow")
-        figures = [measured(one), gained(one), *([percent(one.same)] if classes else []), f"{one.seconds:.1f} s"]
-        table.add_row(Text(one.fix, style="green" if one.is_taken else ""), *figures, refusal)
+        drift = "" if one.drift is None else f"{one.drift:.1e}"
+        figures = [measured(one), gained(one), *([percent(one.same)] if classes else []), *([drift] if verbose else [])]
+        table.add_row(Text(one.fix, style="green" if one.is_taken else ""), *figures, f"{one.seconds:.1f} s", refusal)
     return Group(Text(f"Fixes, {judged_on(fixes)}", style="bold"), table, *map(Text, together(report)), Text())
 
 

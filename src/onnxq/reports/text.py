@@ -36,7 +36,7 @@ def summary(report: Report, verbose: bool) -> RenderableType:
     if verbose:
         parts.append(_prepared(report))
     if report.fixes.attempts:
-        parts.append(fixes_table(report))
+        parts.append(fixes_table(report, verbose))
     if report.floored:
         parts.append(_floored(report))
     low = report.rest.type.upper() if report.rest and not report.quantized else "INT8"
