@@ -98,7 +98,7 @@ def sliced(survey: Survey, node: Node) -> str | None:
     given = [survey.view.constants.get(tensor) if tensor else None for tensor in node.inputs[1:]]
     if any(value is None and tensor for value, tensor in zip(given, node.inputs[1:], strict=True)):
         return "where it cuts is known at run time only"
-    starts, ends, axes, steps = (*given, None, None)[:4]
+    starts, ends, axes, steps = (*given, *[None] * 4)[:4]
     if starts is None or ends is None:
         return "where it cuts is not said"
     places = np.arange(starts.size) if axes is None else axes
