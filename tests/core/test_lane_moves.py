@@ -112,6 +112,28 @@ class TestReshape:
         view = sketch("h = Conv(x, w[4,4,1,1])\n y = Reshape(h, s)", shapes)
         assert lanes_of(view).frozen["y"] == "its shape is known at run time only"
 
+    @pytest.mark.parametrize("how", ["Gather", "Slice"])
+    @pytest.mark.parametrize("sizes", [(-1,), (4, -1), (2, 2, 5, 6)])
+    def test_of_an_open_batch_that_is_asked_for_and_the_rest_that_is_worked_out(self, how, sizes):
+        net = Bench("N", 3, 5, 6)
+        net.node("Shape", "h", out="s")
+        zero, one = net.indices("zero", 0), net.indices("one", 1)
+        net.node(how, "s", zero, *([] if how == "Gather" else [one]), out="n")
+        net.node("Concat", "n", net.indices("rest", *sizes), out="t", axis=0)
+        net.node("Reshape", "h", "t", out="m")
+        net.node("Relu", "m", out="r")
+        net.node("ReduceSum", "r", out="y")
+        lanes = net.lanes("y")
+        assert "m" not in lanes.frozen
+        assert len({*lanes.of["m"].ravel().tolist()}) == 4
+
+    def test_of_another_size_than_that_of_the_batch(self):
+        net = Bench("N", 3, 5, 6)
+        net.node("Gather", net.node("Shape", "h", out="s"), net.indices("last", -1), out="n")
+        net.node("Concat", "n", net.indices("rest", -1), out="t", axis=0)
+        net.node("Reshape", "h", "t", out="y")
+        assert refusal(net, "y") == "its shape is known at run time only"
+
     def test_of_channels_that_are_moved_into_an_open_batch(self):
         shapes = {"x": (None, 4, 2, 2), "h": (None, 4, 2, 2), "s": (4,), "y": (None, 1, 2, 2)}
         view = sketch("h = Conv(x, w[4,4,1,1])\n y = Reshape(h, s)", shapes)

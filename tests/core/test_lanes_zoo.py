@@ -44,12 +44,12 @@ def widths(model, lanes, feed):
 
 
 def rounded(model, rng):
-    """The model with all its numbers of FP32 replaced by a neighbour of them."""
+    """The model with all its weights replaced by a neighbour of theirs in FP32."""
     view = onnx_io.view(model)
     near = {
         name: np.nextafter(array, rng.choice(np.array([-np.inf, np.inf], np.float32), array.shape))
         for name, array in view.constants.items()
-        if array.dtype == np.float32 and array.ndim
+        if array.dtype == np.float32 and array.ndim > 1
     }
     return edited(model, view, replace(view, constants={**view.constants, **near}))
 
