@@ -42,7 +42,7 @@ class Steps:
         """Whether codes hold them without any shift; the largest of 256 may be cut by one step."""
         offset = self.low / self.size
         codes = round(offset), round(offset) + self.count - 1
-        return abs(offset - codes[0]) <= TOLERANCE and -128 <= codes[0] and codes[1] <= 128
+        return abs(offset - codes[0]) <= TOLERANCE and codes[0] >= -128 and codes[1] <= 128
 
 
 @dataclass

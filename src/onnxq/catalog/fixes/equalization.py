@@ -34,14 +34,16 @@ class Equalization:
 
 
 def units_of(case):
-    import os,time
+    import os, time
+
     lanes = lanes_of(case.view)
-    t=time.time()
+    t = time.time()
     values = channel_values(case, lanes, case.plan.activations)
-    t1=time.time()
+    t1 = time.time()
     active = {t: (v > 0).mean(1) for t, v in values.items()}
     gains = Gains(case.view, lanes, active)
-    parts = []; subs = []
+    parts = []
+    subs = []
     quantized = {d.site for d in case.plan.quantized}
     for group in dict.fromkeys(case.plan.sharing.values()):
         cl, am, ga = [], [], []
@@ -53,22 +55,34 @@ def units_of(case):
             else:
                 classes = lanes.scales[ids.ravel()]
             amp = amplitudes(v)
-            g = sum(np.broadcast_to(gains.site(s), classes.shape) * 1.0 for s in case.view.sites.get(tensor, ()) if s in quantized)
-            cl.append(classes); am.append(np.maximum(amp, 0.03 * amp.max())); ga.append(g)
+            g = sum(
+                np.broadcast_to(gains.site(s), classes.shape) * 1.0
+                for s in case.view.sites.get(tensor, ())
+                if s in quantized
+            )
+            cl.append(classes)
+            am.append(np.maximum(amp, 0.03 * amp.max()))
+            ga.append(g)
         subs.append(Scales({t: case.scales.activations[t] for t in group}, {}))
         parts.append(Shared(np.concatenate(cl), np.concatenate(am), np.concatenate(ga) / 127**2 / 12))
     for site, spec in case.plan.weights:
         node = case.view.by_name[site.node]
-        if node.name in lanes.frozen: continue
+        if node.name in lanes.frozen:
+            continue
         w = np.abs(case.view.constants[site.tensor].astype(np.float64))
         x = node.inputs[1 - site.index] if site.index < 2 else ""
-        if site.index != 1 or node.inputs[0] not in values: continue
+        if site.index != 1 or node.inputs[0] not in values:
+            continue
         reads, makes = weight_channels(node, w)
         taps = int(np.prod(w.shape[2:])) if w.ndim > 2 else 1
-        if w.ndim > 2: w = w.max(axis=tuple(range(2, w.ndim))); reads, makes = (a.reshape(a.shape[:2]) for a in (reads, makes))
-        if node.op == "ConvTranspose": continue
+        if w.ndim > 2:
+            w = w.max(axis=tuple(range(2, w.ndim)))
+            reads, makes = (a.reshape(a.shape[:2]) for a in (reads, makes))
+        if node.op == "ConvTranspose":
+            continue
         reads, makes = np.broadcast_arrays(reads, makes)
-        if makes.shape[0] > 1 and makes[0, 0] == makes[-1, 0]: w, reads, makes = w.T, reads.T, makes.T
+        if makes.shape[0] > 1 and makes[0, 0] == makes[-1, 0]:
+            w, reads, makes = w.T, reads.T, makes.T
         n_in = int(reads.max()) + 1
         v = values[node.inputs[0]]
         ids = np.broadcast_to(lanes.of[node.inputs[0]].ravel(), (n_in,))
@@ -77,25 +91,43 @@ def units_of(case):
         g = np.broadcast_to(gains.tensor(node.outputs[0]).ravel(), (len(w),))
         oi = np.broadcast_to(lanes.of[node.outputs[0]].ravel(), (len(w),))
         subs.append(Scales({}, {site: case.scales.weights[site]}))
-        parts.append(Weighted(lanes.scales[ids][reads], w, p[reads] * taps, float(os.environ.get('KAPPA','1')) * g / 127**2 / 12, None if isinstance(spec.granularity, PerAxis) else lanes.scales[oi]))
-    t2=time.time()
-    if os.environ.get("METER","1")=="1":
-        meter = Meter.of(case, int(os.environ.get("MS","8")))
-        new=[]
+        parts.append(
+            Weighted(
+                lanes.scales[ids][reads],
+                w,
+                p[reads] * taps,
+                float(os.environ.get("KAPPA", "1")) * g / 127**2 / 12,
+                None if isinstance(spec.granularity, PerAxis) else lanes.scales[oi],
+            )
+        )
+    t2 = time.time()
+    if os.environ.get("METER", "1") == "1":
+        meter = Meter.of(case, int(os.environ.get("MS", "8")))
+        new = []
         for part, sub in zip(parts, subs):
-            z=np.zeros(lanes.scales.size); model=part.noise(np.ones(lanes.scales.size), z); real=meter.noise(case.view, sub)
-            f=real/max(model,1e-300); new.append(replace(part, gains=part.gains*f))
-            print(type(part).__name__, (list(sub.activations) or [x.node for x in sub.weights])[0][-40:], f"model {model:.2e} real {real:.2e} factor {f:.2f}")
-        parts=new
-        print('metered',time.time()-t2)
+            z = np.zeros(lanes.scales.size)
+            model = part.noise(np.ones(lanes.scales.size), z)
+            real = meter.noise(case.view, sub)
+            f = real / max(model, 1e-300)
+            new.append(replace(part, gains=part.gains * f))
+            print(
+                type(part).__name__,
+                (list(sub.activations) or [x.node for x in sub.weights])[0][-40:],
+                f"model {model:.2e} real {real:.2e} factor {f:.2f}",
+            )
+        parts = new
+        print("metered", time.time() - t2)
     n = lanes.scales.size
     one = np.ones(n)
     free = np.setdiff1d(np.unique(lanes.scales), [FIXED])
     u = balanced(parts, n, free)
+
     def J(u):
-        z=np.zeros(n); return [sum(p.noise(u,z) for p in parts if isinstance(p,k)) for k in (Shared,Weighted)]
-    print('J before', J(one), 'after', J(u), f"{t1-t:.1f} {t2-t1:.1f} {time.time()-t2:.1f}s")
-    u = u ** float(os.environ.get("BETA","1"))
+        z = np.zeros(n)
+        return [sum(p.noise(u, z) for p in parts if isinstance(p, k)) for k in (Shared, Weighted)]
+
+    print("J before", J(one), "after", J(u), f"{t1 - t:.1f} {t2 - t1:.1f} {time.time() - t2:.1f}s")
+    u = u ** float(os.environ.get("BETA", "1"))
     u[FIXED] = 1.0
     return u, lanes
 

@@ -34,9 +34,9 @@ Real = NDArray[np.float64]
 class FirstLayer:
     """Pixels are whole numbers from 0 to 255, whatever was subtracted from them and divided by.
 
-    Where all numbers of an input lie on at most 256 even steps, a scale of one step stores them exactly. If codes do not
-    reach them all, or channels have different steps, the input is shifted and rescaled in front, and the weights of the
-    layers that read it take that back. What comes in front is one pointwise kernel with the QuantizeLinear.
+    Where all numbers of an input lie on at most 256 even steps, a scale of one step stores them exactly. If codes do
+    not reach them all, or channels have different steps, the input is shifted and rescaled in front, and the weights of
+    the layers that read it take that back. What comes in front is one pointwise kernel with the QuantizeLinear.
     """
 
     name: ClassVar[str] = "first-layer"
@@ -61,7 +61,7 @@ def _inputs(case: Case) -> Iterator[str]:
 
 
 def _stored_exactly(case: Case, done: Fixed, tensor: str) -> Fixed:
-    readers = [site for site in _quantized(case, tensor)]
+    readers = tuple(_quantized(case, tensor))
     nodes = [case.view.by_name[site.node] for site in readers]
     if len(case.plan.sharing[tensor]) > 1 or case.scales.activations[tensor].known:
         return _noted(done, f"'{tensor}' keeps its scale, which is known or shared.")
@@ -101,8 +101,7 @@ def _rescaled(done: Fixed, tensor: str, scale: float) -> Fixed:
 
 def _moved(case: Case, done: Fixed, tensor: str, steps: Sequence[Steps]) -> Fixed:
     """Where numbers in front of the tensor's readers move to the codes."""
-    names = (name for node in case.view.nodes for name in (node.name, *node.inputs, *node.outputs))
-    front = Front.of(case, tensor, steps, Names((*names, *case.view.inputs, *case.view.constants)))
+    front = Front.of(case, tensor, steps)
     reference = done.reference or done.view
     both = front.put_into(done.view), front.put_into(reference)
     assert done.scales is not None  # it is given from the start
@@ -116,11 +115,8 @@ def _moved(case: Case, done: Fixed, tensor: str, steps: Sequence[Steps]) -> Fixe
     activations[front.made] = replace(activations[front.made], scale=np.array(front.step, np.float32))
     weights = {s: _widened(p, done.view, both[0], s) for s, p in done.scales.weights.items()}
     done = replace(done, view=both[0], scales=Scales(activations, weights), reference=both[1])
-    ops = " and ".join(node.op for node in front.nodes)
-    return _noted(
-        replace(done, plan=replace(plan, decisions=decisions)),
-        f"A {ops} in front of '{front.made}' make its codes whole.",
-    )
+    done = replace(done, plan=replace(plan, decisions=decisions))
+    return _noted(done, f"{' and '.join(node.op for node in front.nodes)} make whole numbers of '{tensor}'.")
 
 
 @dataclass(frozen=True)
@@ -148,8 +144,10 @@ class Front:
     step: float
 
     @staticmethod
-    def of(case: Case, tensor: str, steps: Sequence[Steps], names: Names) -> Front:
+    def of(case: Case, tensor: str, steps: Sequence[Steps]) -> Front:
         """What moves each number to the middle of its step."""
+        taken = (name for node in case.view.nodes for name in (node.name, *node.inputs, *node.outputs))
+        names = Names((*taken, *case.view.inputs, *case.view.constants))
         readers = frozenset(_quantized(case, tensor))
         sizes, middles = np.array([one.size for one in steps]), np.array([one.middle for one in steps])
         same = np.allclose(sizes, sizes[0], rtol=1e-3)
@@ -204,16 +202,11 @@ class Front:
 
     def _axes(self, view: GraphView) -> tuple[int, ...]:
         """The shape of its lanes."""
-        shape = [1] * len(view.shapes[self.tensor])
-        shape[1 if self.constants and self._is_conv(view) else -1] = self._channels(view)
+        sizes = view.shapes[self.tensor]
+        axis = 1 if any(view.by_name[site.node].op == "Conv" for site in self.readers) else -1
+        shape = [1] * len(sizes)
+        shape[axis] = sizes[axis] or len(self.units)
         return tuple(shape)
-
-    def _is_conv(self, view: GraphView) -> bool:
-        return any(view.by_name[site.node].op == "Conv" for site in self.readers)
-
-    def _channels(self, view: GraphView) -> int:
-        size = view.shapes[self.tensor][1 if self._is_conv(view) else -1]
-        return int(size or len(self.units))
 
 
 def _quantized(case: Case, tensor: str) -> Iterator[Site]:
