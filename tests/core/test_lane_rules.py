@@ -336,6 +336,12 @@ class TestAveraged:
 
 
 class TestEveryNode:
+    def test_of_tensors_that_nothing_makes_lanes_may_be_given(self):
+        view = sketch("h = Conv(x, w[4,4,1,1])\n y = Conv(h, v[4,4,1,1])", dict.fromkeys("xhy", (1, 4, 2, 2)))
+        lanes = lanes_of(replace(view, inputs=()), {"x": (1, 4, 1, 1)})
+        assert scales(lanes, "x") == shifts(lanes, "x") == [1, 2, 3, 4]
+        assert scales(lanes_of(view, {"x": (1, 4, 1, 1)}), "x") == [0] * 4
+
     def test_of_unknown_operators_and_domains(self):
         shapes = dict.fromkeys("xhsy", (1, 4, 2, 2))
         view = sketch("h = Conv(x, w[4,4,1,1])\n s = Sigmoid(h)\n y = other.Relu(h)", shapes)
