@@ -34,7 +34,13 @@ class Affine:
 
     @staticmethod
     def of(lanes: Lanes, scales: Real | None = None, shifts: Real | None = None) -> Affine:
-        """One scale and one shift for each class, at the place of who speaks for it; nothing changes without."""
+        """What becomes of lanes if it is said of classes.
+
+        Args:
+            lanes: of a graph.
+            scales: (lanes,) of each scale class, at the place of who speaks for it; 1 without.
+            shifts: (lanes,) of each shift class, at the place of who speaks for it, such that sums hold; 0 without.
+        """
         scale = np.ones(lanes.scales.size) if scales is None else scales[lanes.scales]
         shift = np.zeros(lanes.shifts.size) if shifts is None else shifts[lanes.shifts]
         return Affine(lanes, scale, shift)
@@ -44,7 +50,15 @@ def reparametrized(view: GraphView, affine: Affine) -> GraphView:
     """The graph with lanes scaled and shifted: weights, biases and bounds take it up.
 
     A Relu of shifted lanes is a Clip. What a padded convolution makes of shifted lanes lacks a constant near the
-    borders, which an Add behind it puts there.
+    borders, which an Add behind it puts there. What a MatMul makes is left with any shift where an Add behind it takes
+    it up. Nodes keep their names, and constants that others read as well are left to them.
+
+    Args:
+        view: the graph.
+        affine: of its lanes.
+
+    Returns:
+        a graph with the same inputs and outputs.
     """
     work = _Work(view, affine.lanes, affine.scale, affine.shift.copy())
     for node in view.nodes:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from onnxq.core.classes import Ids
-from onnxq.core.graph import Node, Shape
+from onnxq.core.graph import GraphView, Node, Shape
 from onnxq.core.lanes import Survey
 
 FAR = np.iinfo(np.int64).max // 2
@@ -32,7 +32,7 @@ def handed_on(survey: Survey, node: Node) -> str | None:
 
 def reshaped(survey: Survey, node: Node) -> str | None:
     """Reshape, Flatten, Squeeze, Unsqueeze."""
-    before, after = survey.shape(node.inputs[0]), survey.shape(node.outputs[0])
+    before, after = survey.shape(node.inputs[0]), _worked_out(survey, node) or survey.shape(node.outputs[0])
     if before is None or after is None:
         return "its shape is not known"
     ids = survey.lanes(node.inputs[0])
@@ -98,7 +98,7 @@ def sliced(survey: Survey, node: Node) -> str | None:
     given = [survey.view.constants.get(tensor) if tensor else None for tensor in node.inputs[1:]]
     if any(value is None and tensor for value, tensor in zip(given, node.inputs[1:], strict=True)):
         return "where it cuts is known at run time only"
-    starts, ends, axes, steps = (*given, None, None)[:4]
+    starts, ends, axes, steps = (*given, *[None] * 4)[:4]
     if starts is None or ends is None:
         return "where it cuts is not said"
     places = np.arange(starts.size) if axes is None else axes
@@ -154,6 +154,34 @@ def compressed(ids: Ids) -> Ids:
 def _pads_zeros(survey: Survey, node: Node) -> bool:
     value = node.inputs[2] if node.inputs[2:] else ""
     return not value or (survey.view.is_constant(value) and not survey.view.constants[value].any())
+
+
+def _worked_out(survey: Survey, node: Node) -> Shape | None:
+    """What a Reshape makes that asks for the first axis as it is and for constants, maybe with a -1; else None."""
+    view, before = survey.view, survey.shape(node.inputs[0])
+    asked = view.producers.get(node.inputs[1]) if node.op == "Reshape" else None
+    if asked is None or asked.op != "Concat" or before is None or None in before[1:]:
+        return None
+    if not _is_batch(view, asked.inputs[0], node.inputs[0]) or not all(map(view.is_constant, asked.inputs[1:])):
+        return None
+    sizes = [int(size) for tensor in asked.inputs[1:] for size in view.constants[tensor].ravel()]
+    rest, whole = math.prod(size for size in sizes if size != -1), math.prod(_sizes(before[1:]))
+    if 0 in sizes or sizes.count(-1) > 1 or whole % rest:
+        return None
+    return (before[0], *(whole // rest if size == -1 else size for size in sizes))
+
+
+def _is_batch(view: GraphView, tensor: str, of: str) -> bool:
+    """Whether a tensor is the size of another's first axis: Shape, then Gather or Slice."""
+    made = view.producers.get(tensor)
+    if made is not None and made.op in ("Unsqueeze", "Squeeze"):
+        made = view.producers.get(made.inputs[0])
+    if made is None or made.op not in ("Gather", "Slice") or not all(map(view.is_constant, made.inputs[1:])):
+        return False
+    shape = view.producers.get(made.inputs[0])
+    places = [view.constants[place].ravel().tolist() for place in made.inputs[1:]]
+    first = places == [[0]] if made.op == "Gather" else places[:2] == [[0], [1]]
+    return first and shape is not None and shape.op == "Shape" and not shape.attributes and shape.inputs[0] == of
 
 
 def _keeps_batch(before: Shape, after: Shape) -> bool:

@@ -174,9 +174,9 @@ class _Shifted:
         equations, sizes = Equations(self.lanes.sums), np.bincount(self.lanes.shifts)
         for member in sorted(wishes, key=lambda member: (-sizes[member], member)):
             equations.wish(member, wishes[member])
+        equations.settle()
         shifts = np.zeros(self.lanes.shifts.size)
-        if equations.settle():
-            shifts[list(equations.values)] = list(equations.values.values())
+        shifts[list(equations.values)] = list(equations.values.values())
         return shifts
 
 
