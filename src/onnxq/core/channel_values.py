@@ -1,4 +1,4 @@
-"""Numbers that a tensor holds for typical inputs, channel by channel: as many as it takes to tell what channels are like."""
+"""Numbers that a tensor holds for typical inputs, channel by channel: enough to tell what channels are like."""
 
 from __future__ import annotations
 

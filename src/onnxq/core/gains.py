@@ -98,5 +98,3 @@ class Gains:
 
     def _numbers(self, tensor: str) -> int:
         return int(np.prod([size or 1 for size in self._view.shapes.get(tensor, ())]))
-
-

@@ -37,7 +37,7 @@ class Meter:
             if sum(seen.samples for seen in batches) >= samples:
                 break
         made = (run(batch.feeds) for batch in batches)
-        return Meter(case, tuple(batches), tuple({name: array for name, array in one.items()} for one in made))
+        return Meter(case, tuple(batches), tuple(dict(one) for one in made))
 
     def noise(self, view: GraphView, scales: Scales | None) -> float:
         """The energy of the error over that of the outputs, as the geometric mean of all outputs.
