@@ -118,7 +118,7 @@ def judge(bench: Bench, model: Path, row: Row) -> Row:
     except StepError as failure:
         notes.append(f"onnxruntime: {failure}")
     try:
-        verdict = json.loads(child("verdict.py", str(model)))
+        verdict = json.loads(last_line(child("verdict.py", str(model))))
         notes.append(verdict.get("refusal", ""))
         row = replace(
             row,

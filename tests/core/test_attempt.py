@@ -13,13 +13,25 @@ ACCOUNT = Fixes((Attempt("one", gain=2.0), Attempt("two", "it gained nothing", g
         ({"typical": 1.0, "doubt": 0.3, "gain": 0.8, "error": 0.5}, True),
         ({"typical": 1.0, "doubt": 0.3, "gain": -1.5, "error": 2.6}, True),  # few samples decide about the gain
         ({"typical": 1.0, "doubt": 0.3, "gain": -1.5, "error": 0.5}, False),
-        ({"typical": 0.2, "doubt": 0.3, "gain": 0.8, "error": 0.5}, False),
-        ({"typical": 0.04, "doubt": 0.0, "gain": 0.04, "error": 0.0}, False),
+        ({"typical": -0.2, "doubt": 0.7, "gain": -0.1, "error": 0.7}, True),  # most fixes help, and this says little
+        ({"typical": -0.2, "doubt": 0.2, "gain": -0.1, "error": 0.7}, False),
+        ({"typical": 0.01, "doubt": 0.0, "gain": 0.01, "error": 0.0}, True),
+        ({"typical": 0.0, "doubt": 0.0, "gain": 0.0, "error": 0.0}, False),
         ({"typical": float("nan"), "doubt": float("nan"), "gain": float("nan"), "error": float("nan")}, False),
     ],
 )
-def test_a_fix_helps_if_most_samples_say_so_and_all_together_do_not_deny_it(figures, helps):
+def test_what_was_measured_is_weighed_against_what_is_expected(figures, helps):
     assert Attempt("one", **figures).helps is helps
+
+
+def test_together_they_may_be_refused():
+    refused = ACCOUNT.refused("they gained nothing together")
+    assert refused.taken == ()
+    assert [attempt.refusal for attempt in refused.attempts] == [
+        "they gained nothing together",
+        "it gained nothing",
+        "they gained nothing together",
+    ]
 
 
 def test_what_was_refused_is_not_taken():

@@ -75,6 +75,13 @@ def test_what_was_changed_in_front_of_it_counts():
     np.testing.assert_array_equal(front.values[0]["d"], np.array([2.0, -2.0]) + 1 - [1.0, 0.0])
 
 
+def test_scalars_stay_arrays():
+    """Some runtimes return them as numbers, and take them as arrays alone."""
+    front = Front(lambda view, scales, tensors: lambda feeds: {"a": np.int64(3)}, FEEDS)
+    front.advance(VIEW, None, 1)
+    assert isinstance(front.values[0]["a"], np.ndarray)
+
+
 class Samples:
     """Batches of four."""
 

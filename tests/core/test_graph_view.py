@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
+from tests.sketch import sketch
 
 from onnxq.core.graph import GraphView, Node, Site
 
@@ -72,3 +73,36 @@ def test_the_fingerprint_is_of_the_structure_and_not_of_the_weights():
 def test_a_view_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         VIEW.nodes = ()
+
+
+class TestPieces:
+    """Of a graph."""
+
+    VIEW = sketch(
+        """
+        a = Relu(x)
+        b = Conv(a, w[4,4,1,1])
+        c = Add(b, a)
+        d = Mul(c, k[4])
+        """
+    )
+
+    def test_a_piece_has_what_lies_between(self):
+        piece = self.VIEW.between(("a",), ("c",))
+        assert [node.name for node in piece.nodes] == ["b", "c"]
+        assert (piece.inputs, piece.outputs, set(piece.constants)) == (("a",), ("c",), {"w"})
+
+    def test_it_begins_at_the_inputs_where_nothing_is_given(self):
+        piece = self.VIEW.between((), ("b",))
+        assert (piece.inputs, [node.name for node in piece.nodes]) == (("x",), ["a", "b"])
+
+    def test_what_is_given_and_not_needed_is_no_input(self):
+        assert self.VIEW.between(("x", "b", "a"), ("c",)).inputs == ("b", "a")
+
+    def test_what_bodies_read_is_part_of_it(self):
+        view = replace(sketch("a = Relu(x)\nb = Relu(y)\nc = If(z)"), captured=frozenset("a"))
+        assert [node.name for node in view.between((), ("c",)).nodes] == ["a", "c"]
+        assert view.read_from(2) >= {"a", "z"}
+
+    def test_what_is_read_from_a_place_on_ends_with_the_outputs(self):
+        assert [sorted(self.VIEW.read_from(place)) for place in (2, 4)] == [["a", "b", "c", "d", "k"], ["d"]]

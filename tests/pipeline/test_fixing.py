@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.fixes import HARMS, HELPS, IDLE, TOYS, Toy, shelved
 
 import onnxq
 from onnxq import Budget, Execution, Recipe, quantize_within
+from onnxq.core.attempt import Attempt
 from onnxq.core.calibration_cache import CalibrationCache
 from onnxq.core.fix import Fixed
 from onnxq.errors import DataError, PrepareError, RecipeError
@@ -26,7 +28,8 @@ def arrays(name, samples):
 
 
 CALIB, EVAL = arrays("calib", 192), arrays("eval", 200)
-PLAIN, PLAINLY = Recipe(rest="fp32"), Execution()
+PLAIN, PLAINLY = Recipe(rest="fp32", weight_granularity="per_tensor"), Execution()
+"""One scale per weight: there is much to win back."""
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +38,7 @@ def shelf(monkeypatch):
 
 
 def quantized(*fixes, calib=CALIB, execution=PLAINLY, **chosen):
-    recipe = Recipe(rest="fp32", fixes="auto" if fixes == ("auto",) else fixes)
+    recipe = replace(PLAIN, fixes="auto" if fixes == ("auto",) else fixes)
     return onnxq.quantize(MODEL, calib, recipe, evaluation=EVAL, execution=execution, **chosen)
 
 
@@ -161,9 +164,9 @@ class TestPreserving:
         assert written(quantized("moves", plan=moved.plan.to_json())) == written(moved)
 
     def test_the_calibrator_is_chosen_once(self):
-        recipe = Recipe(rest="fp32", fixes=("moves",), calibrator="auto")
+        recipe = replace(PLAIN, fixes=("moves",), calibrator="auto")
         result = onnxq.quantize(MODEL, CALIB, recipe)
-        assert result.report.tried == onnxq.quantize(MODEL, CALIB, Recipe(rest="fp32", calibrator="auto")).report.tried
+        assert result.report.tried == onnxq.quantize(MODEL, CALIB, replace(PLAIN, calibrator="auto")).report.tried
         assert written(onnxq.quantize(MODEL, CALIB, result.recipe)) == written(result)
 
 
@@ -175,30 +178,29 @@ class TestKnownScales:
 
     def test_one_that_changes_what_tensors_hold_cannot_use_them(self, cache):
         with pytest.raises(RecipeError, match=r"^The fix 'moves' changes what tensors hold, so the scales of .* no"):
-            onnxq.quantize(MODEL, CALIB, Recipe(rest="fp32", fixes=("moves",), cache=cache))
+            onnxq.quantize(MODEL, CALIB, replace(PLAIN, fixes=("moves",), cache=cache))
 
     def test_auto_leaves_it_out(self, cache):
-        result = onnxq.quantize(MODEL, CALIB, Recipe(rest="fp32", fixes="auto", cache=cache))
+        result = onnxq.quantize(MODEL, CALIB, replace(PLAIN, fixes="auto", cache=cache))
         assert refusals(result)["moves"].startswith("The fix 'moves' changes what tensors hold")
         assert result.report.fixes.taken == ("helps",)
 
     def test_others_can(self, cache):
-        result = onnxq.quantize(MODEL, CALIB, Recipe(rest="fp32", fixes=("helps",), cache=cache))
+        result = onnxq.quantize(MODEL, CALIB, replace(PLAIN, fixes=("helps",), cache=cache))
         assert result.report.fixes.taken == ("helps",)
 
 
 class TestAuto:
     def test_it_takes_what_helps_and_says_why_not_the_rest(self):
         result = quantized("auto")
-        assert result.recipe.fixes == ("helps",)
+        assert "helps" in result.recipe.fixes
         found = refusals(result)
         assert found["breaks"].startswith("The fix 'breaks' changed the output")
         assert (found["harms"], found["idle"]) == ("it gained nothing", "there is nothing that it could change")
-        assert found["moves"] in ("it gained nothing", "it gained too little")
 
     @pytest.mark.parametrize("rest", ["fp32", "fp16"])
     def test_what_it_chose_makes_the_same_model(self, rest):
-        found = onnxq.quantize(MODEL, CALIB, Recipe(rest=rest, fixes="auto"))
+        found = onnxq.quantize(MODEL, CALIB, replace(PLAIN, rest=rest, fixes="auto"))
         assert written(onnxq.quantize(MODEL, CALIB, found.recipe)) == written(found)
 
     def test_where_nothing_helps_the_model_is_the_one_without(self, monkeypatch):
@@ -206,6 +208,13 @@ class TestAuto:
         result = quantized("auto")
         assert written(result) == written(quantized())
         assert (result.recipe.fixes, result.report.plain) == ((), None)
+
+    def test_what_is_worse_in_the_end_is_given_up(self, monkeypatch):
+        shelved(monkeypatch, HARMS)
+        monkeypatch.setattr(Attempt, "helps", True)
+        result = quantized("auto")
+        assert written(result) == written(quantized())
+        assert refusals(result) == {"harms": "all that were taken gained nothing together"}
 
     def test_what_harms_first_does_not_spoil_what_helps(self, monkeypatch):
         shelved(monkeypatch, HARMS, HELPS)
@@ -262,7 +271,7 @@ class TestElsewhere:
         assert {row.group.name for row in moved.ranks} == {row.group.name for row in plain.ranks}
 
     def test_a_budget_is_kept_with_them_and_its_recipe_makes_the_same_model(self):
-        recipe = Recipe(fixes="auto")
+        recipe = replace(PLAIN, rest=None, fixes="auto")
         result, outcome = quantize_within(Budget("sqnr", floor=44.0), MODEL, CALIB, recipe, evaluation=EVAL)
         assert outcome.met
         assert sqnr(result) >= 44.0
@@ -270,7 +279,7 @@ class TestElsewhere:
         assert written(onnxq.quantize(MODEL, CALIB, result.recipe)) == written(result)
 
     def test_what_fixes_win_back_need_not_stay_in_float(self):
-        recipe = Recipe(rest="fp32", fixes=("helps",))
+        recipe = replace(PLAIN, fixes=("helps",))
         floor = (sqnr(quantized()) + sqnr(quantized("helps"))) / 2
         _, outcome = quantize_within(Budget("sqnr", floor=floor), MODEL, CALIB, recipe, evaluation=EVAL)
         assert outcome.reached.share == outcome.plain.share

@@ -11,7 +11,7 @@ from onnxq.core.batch import InputSpec
 from onnxq.data.arrays import ArraySource
 from onnxq.data.feeds import FeedSource
 from onnxq.errors import DataError
-from onnxq.pipeline.subset import Subset, canonical
+from onnxq.pipeline.subset import Subset, canonical, parted
 
 SAMPLES = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 INPUTS = (InputSpec("x", "float32", (None, 3)),)
@@ -105,3 +105,27 @@ def test_more_than_fits_into_memory_is_left_out_and_one_is_always_there():
 def test_no_samples_are_an_error():
     with pytest.raises(DataError, match=r"There are no samples to measure on\. Give data with at least one"):
         canonical(FeedSource([], INPUTS), INPUTS, 100)
+
+
+class TestParted:
+    def rows(self, source):
+        return [row.tobytes() for batch in source.batches() for row in batch.feeds["x"][: batch.samples]]
+
+    def test_a_quarter_is_kept_aside_and_nothing_is_in_both(self):
+        samples, aside = parted(ArraySource({"x": SAMPLES}, INPUTS), INPUTS, 1 << 20, 512, 64)
+        assert (len(samples), len(aside)) == (30, 10)
+        assert {*self.rows(samples), *self.rows(aside)} == {row.tobytes() for row in SAMPLES}
+
+    @pytest.mark.parametrize(("most", "aside", "expected"), [(512, 4, (36, 4)), (12, 4, (12, 4)), (8, 64, (30, 10))])
+    def test_there_are_no_more_than_was_asked_for(self, most, aside, expected):
+        samples, kept = parted(ArraySource({"x": SAMPLES}, INPUTS), INPUTS, 1 << 20, most, aside)
+        assert (len(samples), len(kept)) == expected
+
+    def test_of_three_none_is_kept_aside(self):
+        samples, aside = parted(ArraySource({"x": SAMPLES[:3]}, INPUTS), INPUTS, 1 << 20, 512, 64)
+        assert (len(samples), aside) == (3, None)
+
+    def test_neither_order_nor_batches_matter(self):
+        one = parted(ArraySource({"x": SAMPLES}, INPUTS, batch_size=7), INPUTS, 1 << 20, 512, 64)
+        other = parted(ArraySource({"x": SAMPLES[::-1]}, INPUTS, batch_size=40), INPUTS, 1 << 20, 512, 64)
+        assert [self.rows(source) for source in one] == [self.rows(source) for source in other]

@@ -100,9 +100,7 @@ class _Work:
         (made,) = node.outputs
         raw, name = self.names.fresh(f"{made}_{stem}"), self.names.fresh(f"{node.name}_{stem}")
         self.constants[name] = constant.astype(np.float32)
-        for known in (self.shapes, self.dtypes):
-            if made in known:
-                known[raw] = known[made]  # type: ignore[index]
+        self.shapes[raw], self.dtypes[raw] = self.shapes[made], self.dtypes[made]
         self.nodes.append(replace(node, outputs=(raw,)))
         self.nodes.append(Node(self.names.fresh(f"{node.name}_{stem}_Add"), "Add", (raw, name), (made,)))
 
@@ -123,7 +121,7 @@ def _linear(work: _Work, node: Node) -> None:
     constant = np.bincount(np.broadcast_to(makes, weight.shape).ravel(), moved.ravel(), counts[1])
     node = work.stored(node, 1, weight, "weight")
     if node.op == "MatMul":
-        if _only_added_to(work.view, node.outputs[0]):
+        if _only_added_to(work, node.outputs[0]):
             work.shifts[ids] = constant
         work.add(node, constant - work.shifts[ids], "shift")
         return
@@ -137,11 +135,10 @@ def _linear(work: _Work, node: Node) -> None:
 
 def _normalized(work: _Work, node: Node) -> None:
     scale, shift = (found.ravel() for found in (work.scale(node.outputs[0]), work.shift(node.outputs[0])))
-    before = [work.view.constants[tensor] if tensor else None for tensor in (*node.inputs[1:], "")[:2]]
-    node = work.stored(node, 1, before[0] / scale, "scale")
-    bias = np.zeros_like(before[0]) if before[1] is None else before[1]
-    after = bias / scale - shift
-    work.nodes.append(work.stored(node, 2, after, "bias") if after.any() or before[1] is not None else node)
+    given = work.view.constants.get(node.inputs[2]) if node.inputs[2:] else None
+    node = work.stored(node, 1, work.view.constants[node.inputs[1]] / scale, "scale")
+    after = (0.0 if given is None else given) / scale - shift
+    work.nodes.append(work.stored(node, 2, after, "bias") if after.any() or given is not None else node)
 
 
 def _clipped(work: _Work, node: Node) -> None:
@@ -178,10 +175,13 @@ def _padded(work: _Work, node: Node) -> None:
     work.nodes.append(work.stored(node, 2, np.array(-shift), "value") if shift else node)
 
 
-def _only_added_to(view: GraphView, tensor: str) -> bool:
-    """Whether all readers of a tensor add a constant to it."""
-    readers = tuple(view.consumers(tensor))
-    adds = (node.op == "Add" and not node.domain and len(view.variable_inputs(node)) == 1 for node in readers)
+def _only_added_to(work: _Work, tensor: str) -> bool:
+    """Whether all readers of a tensor add a constant to it, which can take a shift up."""
+    view, readers = work.view, tuple(work.view.consumers(tensor))
+    adds = (
+        node.op == "Add" and node.name not in work.lanes.frozen and len(view.variable_inputs(node)) == 1
+        for node in readers
+    )
     return bool(readers) and all(adds) and tensor not in view.outputs and tensor not in view.captured
 
 

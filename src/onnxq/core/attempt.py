@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-LEAST = 0.05
-"""Decibels that a fix must gain on a sample, whatever the standard error."""
+EXPECTED, SPREAD = 0.5, 0.7
+"""Decibels that a fix gains on a sample before it is measured, and the standard deviation: what the zoo has shown."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,13 @@ class Attempt:
 
     @property
     def helps(self) -> bool:
-        """Whether the gain is more than chance.
+        """Whether it is better with than without, as far as can be told.
 
-        Few samples that go wrong decide about the gain over all of them, and may hide what a fix does for the rest.
+        What was measured is weighed against what is expected, each by its variance: on few samples chance moves more
+        than most fixes do. Few that go wrong decide about the gain over all of them: it must only be no certain harm.
         """
-        return self.typical > max(LEAST, self.doubt) and self.gain > -self.error
+        weighed = self.typical * SPREAD**2 + EXPECTED * self.doubt**2
+        return weighed > 0.0 and self.gain > -self.error
 
     @property
     def is_taken(self) -> bool:
@@ -77,6 +79,10 @@ class Fixes:
     def gain(self) -> float:
         """By how many decibels the written model is better than without."""
         return sum(attempt.gain for attempt in self.attempts if attempt.is_taken)
+
+    def refused(self, why: str) -> Fixes:
+        """The same with none taken."""
+        return replace(self, attempts=tuple(replace(one, refusal=one.refusal or why) for one in self.attempts))
 
     def to_json(self) -> dict[str, object]:
         """The account as plain data."""

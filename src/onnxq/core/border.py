@@ -29,7 +29,8 @@ def border(view: GraphView, node: Node, moved: NDArray[np.float64]) -> NDArray[n
         taps = inside(node, axis, (int(size or 0), int(results or 0), sums.shape[1 + axis]))
         total = np.moveaxis(np.tensordot(taps, total, (1, 1 + axis)), 0, 1 + axis)
     whole = sums.reshape(len(sums), -1).sum(1).reshape(-1, *[1] * len(made))
-    return (total - whole)[None]
+    missing: NDArray[np.float64] = (total - whole)[None]
+    return missing
 
 
 def inside(node: Node, axis: int, sizes: tuple[int, int, int]) -> NDArray[np.float64]:

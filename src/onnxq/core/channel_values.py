@@ -47,7 +47,9 @@ def channel_values(case: Case, lanes: Lanes, tensors: Sequence[str]) -> Mapping[
 
 def _rows(values: NDArray[np.float32], lanes: Lanes, tensor: str) -> Values:
     ids = lanes.of.get(tensor)
-    axis = None if ids is None or ids.size == 1 or ids.size != max(ids.shape) else int(np.argmax(ids.shape))
-    if axis is None or values.shape[axis] != ids.size:
+    if ids is None or ids.size == 1 or ids.size != max(ids.shape):
+        return values.reshape(1, -1)
+    axis = int(np.argmax(ids.shape))
+    if values.shape[axis] != ids.size:
         return values.reshape(1, -1)
     return np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)

@@ -48,7 +48,11 @@ class Equations:
         Returns:
             whether all sums hold.
         """
-        return all([self.wish(member, 0.0) for member in self._of if member not in self.values])
+        holds = True
+        for member in self._of:
+            if member not in self.values:
+                holds = self.wish(member, 0.0) and holds
+        return holds
 
     def _follow(self, start: list[int]) -> bool:
         """Works out what follows from new values; takes all of it back if it contradicts what is known."""

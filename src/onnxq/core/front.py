@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from onnxq.core.batch import Array, Source, Tensors
 from onnxq.core.fix import Lab
 from onnxq.core.graph import GraphView
@@ -48,7 +50,8 @@ class Front:
             piece = view.between(self.values[0], made)
             run = self._run(piece, scales, made)
             for values in self.values:
-                values.update(run({name: values[name] for name in piece.inputs}))
+                found = run({name: values[name] for name in piece.inputs})
+                values.update((name, np.asarray(array)) for name, array in found.items())  # scalars come as numbers
         for values in self.values:
             for name in values.keys() - needed:
                 del values[name]

@@ -22,6 +22,10 @@ def handed_on(survey: Survey, node: Node) -> str | None:
     ids = survey.lanes(node.inputs[0])
     if node.op != "Identity" and any(size > 1 for axis, size in enumerate(ids.shape) if axis != 1):
         return "its places are lanes of their own"
+    if node.op == "Resize" and ids.shape[1:2] > (1,) and (survey.shape(node.outputs[0]) or ())[1:2] != ids.shape[1:2]:
+        return "it resizes the channels"
+    for tensor in survey.view.variable_inputs(node)[1:]:
+        survey.fix(survey.lanes(tensor))
     survey.of[node.outputs[0]] = ids
     return None
 
@@ -103,7 +107,8 @@ def sliced(survey: Survey, node: Node) -> str | None:
         step = int(steps[at]) if steps is not None else 1
         if ids.shape[axis] > 1:
             size = ids.shape[axis]
-            cut[axis] = slice(start, None if step < 0 and end < -size else min(end, FAR), step)
+            last = None if step < 0 and end < -size else min(end, FAR)
+            cut[axis] = slice(max(start, -size), last, step)
     survey.of[node.outputs[0]] = compressed(ids[tuple(cut)])
     return None
 
@@ -122,7 +127,7 @@ def gathered(survey: Survey, node: Node) -> str | None:
 def padded(survey: Survey, node: Node) -> str | None:
     """Pad: zeros among the channels are lanes that any scale suits; zeros anywhere must be shifted like the rest."""
     ids, mode = survey.lanes(node.inputs[0]), node.attributes.get("mode", b"constant")
-    pads = survey.view.constants.get(node.inputs[1])
+    pads = survey.view.constants.get(node.inputs[1]) if node.inputs[1:] else None
     axes = survey.view.constants.get(node.inputs[3]) if node.inputs[3:] and node.inputs[3] else np.arange(ids.ndim)
     if pads is None or axes is None or mode not in (b"constant", "constant") or not _pads_zeros(survey, node):
         return "it does not pad with zeros, or what it pads is known at run time only"

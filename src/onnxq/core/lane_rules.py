@@ -28,7 +28,7 @@ def lanes_of(view: GraphView, free: Mapping[str, tuple[int, ...]] = NONE) -> Lan
     survey.of.update({tensor: survey.new(shape) for tensor, shape in free.items()})
     for node in view.nodes:
         rule = None if node.domain else RULES.get(node.op)
-        refusal = f"nothing is known of {node.op}" if rule is None else _shapeless(view, node) or rule(survey, node)
+        refusal = f"nothing is known of {node.op}" if rule is None else _unfit(view, node) or rule(survey, node)
         if refusal:
             survey.frozen[node.name] = refusal
             for tensor in view.variable_inputs(node):
@@ -60,12 +60,13 @@ def linear(survey: Survey, node: Node) -> str | None:
 
 
 def product(survey: Survey, node: Node) -> str | None:
-    """MatMul: by a constant it is linear; a product of two activations hands the lanes of the right one's columns on."""
+    """MatMul: by a constant it is linear; of two activations the right one's columns are handed on."""
     if survey.view.is_constant(node.inputs[1]):
         return linear(survey, node)
     left, right = (survey.lanes(tensor) for tensor in node.inputs)
     shape = survey.shape(node.outputs[0])
-    if survey.view.is_constant(node.inputs[0]) or shape is None or right.ndim != len(shape) or right.shape[-2] > 1:
+    is_product = not survey.view.is_constant(node.inputs[0]) and shape is not None and right.ndim == len(shape) > 1
+    if not is_product or right.shape[-2] > 1:
         return "it multiplies lanes by each other"
     survey.fix(left)
     survey.fix(right, scales=False)
@@ -100,6 +101,8 @@ def rectified(survey: Survey, node: Node) -> str | None:
 def clipped(survey: Survey, node: Node) -> str | None:
     """Clip: an upper bound is one number for all lanes, and so is their unit."""
     bounds = [survey.view.constants.get(tensor) for tensor in node.inputs[1:] if tensor]
+    if node.attributes:
+        return "its bounds are attributes"
     if any(bound is None for bound in bounds):
         return "its bounds are known at run time only"
     if set(_bounds(survey.view, node)) - {0.0, np.inf, -np.inf}:
@@ -146,12 +149,13 @@ def averaged(survey: Survey, node: Node) -> str | None:
     axes: tuple[int, ...] = tuple(range(2, ids.ndim))
     if node.op == "ReduceMean":
         given = survey.view.constants.get(node.inputs[1]) if node.inputs[1:] and node.inputs[1] else None
-        if given is None:
+        if given is None or not given.size:
             return "what it reduces is not said"
         axes = tuple(int(axis) % max(ids.ndim, 1) for axis in given)
     if any(ids.shape[axis] > 1 for axis in axes):
         return "its places are lanes of their own"
-    if node.op == "AveragePool" and _pads(node) and node.integer("count_include_pad", 0):
+    overhangs = _pads(node) or node.integer("ceil_mode", 0)
+    if node.op == "AveragePool" and overhangs and node.integer("count_include_pad", 0):
         survey.fix(ids, scales=False)
     made = survey.like(ids)
     survey.shifts.join(made, ids)
@@ -160,8 +164,8 @@ def averaged(survey: Survey, node: Node) -> str | None:
     return None
 
 
-def untouched(survey: Survey, node: Node) -> str | None:
-    """Shape: it does not look at numbers."""
+def untouched(_: Survey, __: Node) -> str | None:
+    """Shape, Size: they do not look at numbers."""
     return None
 
 
@@ -170,10 +174,15 @@ def is_own(view: GraphView, tensor: str) -> bool:
     return len(view.sites.get(tensor, ())) == 1 and tensor not in view.captured and tensor not in view.outputs
 
 
-def _shapeless(view: GraphView, node: Node) -> str | None:
-    """Why the axes of a node cannot be told."""
+def _unfit(view: GraphView, node: Node) -> str | None:
+    """Why what a node reads and makes has no lanes that could be told apart or changed."""
     tensors = (*view.variable_inputs(node), *filter(None, node.outputs))
-    return next((f"the rank of '{tensor}' is not known" for tensor in tensors if tensor not in view.shapes), None)
+    for tensor in tensors:
+        if tensor not in view.shapes:
+            return f"the rank of '{tensor}' is not known"
+    if RULES[node.op] is not untouched and view.dtype(node.outputs[0]) != "float32":
+        return f"'{node.outputs[0]}' is not FP32"
+    return None
 
 
 def _unusable(view: GraphView, node: Node, indices: tuple[int, ...]) -> str | None:

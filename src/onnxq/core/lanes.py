@@ -1,8 +1,9 @@
-"""The channels of a graph as they run through it: where a channel may be measured in another unit, or from another zero.
+"""The channels of a graph as they run through it: which may be measured in another unit, or from another zero.
 
 Each channel of each tensor is a lane, a number. What only moves numbers (Reshape, Split, MaxPool) hands lanes on. Lanes
 of one scale class must be divided by one number, if what the graph computes is to stay the same: those of the operands
-of an Add, say. Lanes of one shift class must have one number subtracted. Lane 0, and all that is of its class, is left as it is.
+of an Add, say. Lanes of one shift class must have one number subtracted. Lane 0 is left as it is, and with it all that
+is of its class.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Lanes:
     """The lanes of a graph.
 
     Attributes:
-        of: for each float tensor its lanes, in as many axes as it has; an axis along which they are the same has size 1.
+        of: for each float tensor its lanes, in as many axes as it has; of size 1 where they are the same along one.
         scales: (lanes,) the scale class of each lane.
         shifts: (lanes,) the shift class of each lane.
         sums: (3, equations) shift classes: the first of a column is the sum of the other two.

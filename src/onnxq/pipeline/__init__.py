@@ -58,7 +58,7 @@ class Result:
 
     Attributes:
         model: as it is to be written.
-        plan: what is quantized, and why.
+        plan: what is quantized, and why: for the model as it came, so that it can be obeyed again.
         scales: of what is quantized.
         statistics: what was measured.
         report: what happened.
@@ -66,6 +66,7 @@ class Result:
             "auto" chose.
         reference: the float model that statistics are of, and whose tensors mean the same as those of the quantized
             one: the model as it came, prepared, with fixes that keep what it computes.
+        written: the plan as it was obeyed: another one only where fixes put a tensor of their own in the place of one.
     """
 
     model: onnx.ModelProto
@@ -75,6 +76,7 @@ class Result:
     report: Report
     recipe: Recipe
     reference: onnx.ModelProto
+    written: Plan
 
     def __repr__(self) -> str:
         return f"Result({len(self.model.graph.node)} nodes, {self.plan}, {self.report})"
@@ -155,7 +157,8 @@ def finished(
         rest=product.rest_report(found.reference.prepared.model),
         seconds=clock.seconds,
     )
-    return Result(product.model, begun.plan, scales, statistics, report, done, found.reference.prepared.model)
+    reference = found.reference.prepared.model
+    return Result(product.model, begun.plan, scales, statistics, report, done, reference, made)
 
 
 def calibrate(

@@ -59,7 +59,7 @@ def dossier_of(
     """
     subject = read(load(model), result.recipe).edited(result.reference)
     found = replace(
-        _dossier(model, subject, result.plan, result.recipe),
+        _dossier(model, subject, result.written, result.recipe),
         histograms=tuple(_histograms(result)),
         report=result.report,
     )
@@ -112,7 +112,7 @@ def _recipe_text(recipe: Recipe) -> str:
 
 def _histograms(result: Result) -> Iterator[Histogram]:
     """Each quantized activation whose numbers were counted."""
-    specs = {d.site.tensor: d.spec for d in result.plan.quantized if d.spec and d.spec.role == "activation"}
+    specs = {d.site.tensor: d.spec for d in result.written.quantized if d.spec and d.spec.role == "activation"}
     names = [one.name for one in CALIBRATORS if one.name != Auto.name]
     ways = {name: calibrator_of(spelled(name, result.recipe.percentile)) for name in names}
     for tensor, spec in specs.items():

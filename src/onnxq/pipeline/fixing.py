@@ -93,7 +93,9 @@ class _Course:
 
     def run(self, found: Scaled, fixes: Sequence[Fix]) -> Scaled:
         """The model after all that was taken, with an account of what was tried."""
-        best, end, limit = self._score(found), Deadline.after(self.limit), self.limit or 0.0
+        plain = found
+        best = first = self._score(found)
+        end, limit = Deadline.after(self.limit), self.limit or 0.0
         account = Fixes() if best is None else Fixes((), best.samples, best.decibels, best.same)
         for number, fix in enumerate(fixes, 1):
             start = time.perf_counter()
@@ -105,6 +107,8 @@ class _Course:
                 self.workshop.clock.observer.detail(f"{fix.name}: {note}")
             if attempt.is_taken:
                 found, best = after, score
+        if self.picky and first is not None and best is not None and not _is_better(best, first):
+            return replace(plain, fixes=account.refused("all that were taken gained nothing together"))
         return replace(found, fixes=account)
 
     def _tried(
@@ -130,7 +134,7 @@ class _Course:
         attempt = replace(attempt, decibels=score.decibels, gain=gain, error=error, same=score.same)
         attempt = replace(attempt, typical=typical, doubt=doubt)
         if self.picky and not attempt.helps:
-            attempt = replace(attempt, refusal="it gained too little" if typical > 0 else "it gained nothing")
+            attempt = replace(attempt, refusal="it gained nothing")
         return work.found, attempt, score
 
     def _score(self, found: Scaled) -> Score | None:
@@ -138,6 +142,11 @@ class _Course:
             return None
         with self.workshop.clock.stage("judge"):
             return self.referee.score(found)
+
+
+def _is_better(last: Score, first: Score) -> bool:
+    """Whether a model with fixes is no worse than without, by either measure."""
+    return last is first or (last.decibels >= first.decibels or last.typical_lead(first)[0] >= 0.0)
 
 
 def _after(found: Scaled, fixes: Sequence[Fix], order: Order, clock: Clock) -> Scaled:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from onnxq import onnx_io
 from onnxq.catalog import pick
@@ -28,7 +29,7 @@ from onnxq.runtimes.setup import Setup
 from onnxq.stages.rewrite import edited, rewrite
 from onnxq.stages.verify import equivalence
 
-MOST, ASIDE = 512, 64
+MOST, ASIDE = 512, 128
 """Samples that fixes look at, and samples kept aside to judge them on, at the most."""
 
 SHARE = 8
@@ -196,8 +197,16 @@ def _edited(subject: Subject, view: GraphView) -> Subject:
 
 def _is_idle(done: Fixed, found: Scaled) -> bool:
     """Whether a fix left everything as it was."""
-    before, after = found.subject.view, done.view
-    if done.scales is not None and done.scales != found.scales:
-        return False
-    kept = before.constants.keys() == after.constants.keys() and before.nodes == after.nodes
-    return kept and all(array is before.constants[name] for name, array in after.constants.items())
+    before, after, scales = found.subject.view, done.view, done.scales or found.scales
+    return (
+        before.nodes == after.nodes
+        and done.plan in (None, found.plan)
+        and _are_same(before.constants, after.constants)
+        and _are_same(found.scales.activations, scales.activations)
+        and _are_same(found.scales.weights, scales.weights)
+    )
+
+
+def _are_same(one: Mapping[Any, object], other: Mapping[Any, object]) -> bool:
+    """Whether both have the same keys, and the very same values."""
+    return one.keys() == other.keys() and all(value is other[key] for key, value in one.items())

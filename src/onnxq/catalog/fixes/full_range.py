@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxq.catalog.floats.fp16 import FP16
 from onnxq.catalog.formats import FORMATS
 from onnxq.core.affine import Affine, reparametrized
 from onnxq.core.equations import Equations
@@ -21,8 +22,8 @@ from onnxq.core.lanes import FIXED, Lanes
 from onnxq.core.scales import QuantParams, Scales
 from onnxq.core.span import span
 
-HALF = 127
-"""Codes on each side of 0."""
+BELOW, ABOVE = 128, 127
+"""Codes on either side of 0. Where no number is negative 0 gets the code -128, whose value short types hold exactly."""
 
 LEAST, MOST = 0.9, 1.2
 """What a scale must shrink to, to be worth the constants that shifts leave; and what that of a sum may grow to."""
@@ -87,7 +88,8 @@ class _Shifted:
     @cached_property
     def shifts(self) -> Real:
         """(lanes,) the shift of each class; 0 where no activation gains by it, or one loses."""
-        wishes = {member: (kept.low + kept.high) / 2 for member, kept in self.wanted.items()}
+        share = BELOW / (BELOW + ABOVE)
+        wishes = {member: kept.low + (kept.high - kept.low) * share for member, kept in self.wanted.items()}
         growths = self._growths(wishes)
         worth = self._members_of(group for group, growth in growths.items() if growth <= LEAST)
         wishes = {member: wish if member in worth else 0.0 for member, wish in wishes.items()}
@@ -103,8 +105,8 @@ class _Shifted:
             if any(self.shifts[member] for member in self._members_of([group])):
                 for tensor in group:
                     params = self.case.scales.activations[tensor]
-                    scale = np.float32(float(params.scale) * self._growth(group, self.shifts))
-                    found[tensor] = replace(params, scale=np.array(scale))
+                    scale = FP16.grid(np.array(float(params.scale) * self._growth(group, self.shifts), np.float32))
+                    found[tensor] = replace(params, scale=scale)
         return found
 
     @cached_property
@@ -129,7 +131,7 @@ class _Shifted:
             if measured.channels.shape[1] != classes.size:
                 return
             extremes = measured.channels
-        kept = span(measured, 2 * HALF)
+        kept = span(measured, BELOW + ABOVE)
         lows, highs = (np.broadcast_to(row, classes.shape) for row in np.clip(extremes, kept.low, kept.high))
         for member, low, high in zip(classes.tolist(), lows.tolist(), highs.tolist(), strict=True):
             if member != FIXED:
@@ -160,13 +162,12 @@ class _Shifted:
     def _growth(self, group: tuple[str, ...], shifts: Real) -> float:
         """The scale that a group needs with some shifts, over the one that it has."""
         params = self.case.scales.activations[group[0]]
-        now, most = float(params.scale) * HALF, 0.0
+        now, needed = float(params.scale), 0.0
         for member in self._members_of([group]) or {FIXED}:
-            kept = self.wanted.get(member, Range(-now, now))
-            most = (
-                max(most, shifts[member] - kept.low, kept.high - shifts[member]) if shifts[member] else max(most, now)
-            )
-        return most / now if not params.known or most > now else 1.0
+            kept, shift = self.wanted.get(member), float(shifts[member])
+            ends = ((shift - kept.low) / BELOW, (kept.high - shift) / ABOVE) if kept and shift else (now,)
+            needed = max(needed, *ends)
+        return needed / now if not params.known or needed > now else 1.0
 
     def _solved(self, wishes: Mapping[int, float]) -> Real:
         """(lanes,) the shift of each class: what most lanes wish for first, as far as sums allow; 0 for the others."""
