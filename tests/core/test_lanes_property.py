@@ -62,7 +62,9 @@ class Weaver:
 
     def bias(self, count: int) -> tuple[str, ...]:
         """Seven of eight times one; sometimes one that others read as well."""
-        shared = [name for name, value in self.net.weights.items() if value.shape == (count,) and value.dtype == np.float32]
+        shared = [
+            name for name, value in self.net.weights.items() if value.shape == (count,) and value.dtype == np.float32
+        ]
         return self.pick(((), *[(self.numbers(count),)] * 5, *[(name,) for name in shared[:2]]))
 
     def conv(self, x: str) -> str:
@@ -165,7 +167,9 @@ class Weaver:
             case "Gather":
                 return self.node("Gather", x, self.indices(*self.rng.integers(-channels, channels, 4)), axis=1)
             case "Pad":
-                return self.node("Pad", x, self.indices(*self.pick(((0, 0, 1, 1, 0, 0, 0, 2), (0, 1, 0, 0, 0, 2, 1, 0)))))
+                return self.node(
+                    "Pad", x, self.indices(*self.pick(((0, 0, 1, 1, 0, 0, 0, 2), (0, 1, 0, 0, 0, 2, 1, 0))))
+                )
         return self.node("Slice", x, self.indices(-1), self.indices(-(2**62)), self.indices(1), self.indices(-2))
 
     def shuffled(self, x: str) -> str:

@@ -31,11 +31,11 @@ class Meter:
     wanted: tuple[Mapping[str, np.ndarray], ...]
 
     @staticmethod
-    def of(case: Case, samples: int) -> Meter:
-        """A meter that runs whole batches, until there are so many samples."""
+    def of(case: Case, samples: int, start: int = 0) -> Meter:
+        """A meter that runs whole batches, from sample number `start` on, until there are so many samples."""
         run = case.run(case.reference, None, case.reference.outputs)
         batches: list[Batch] = []
-        for batch in case.samples.batches():
+        for batch in case.samples.batches(start):
             batches.append(batch)
             if sum(seen.samples for seen in batches) >= samples:
                 break

@@ -14,7 +14,7 @@ from onnxq.catalog.formats import FORMATS
 from onnxq.core.affine import Affine, reparametrized
 from onnxq.core.amplitude import best_amplitude
 from onnxq.core.balance import Shared, Weighted, balanced
-from onnxq.core.channel_values import Values, channel_values
+from onnxq.core.channel_values import Values, channel_values, looked_at
 from onnxq.core.fix import Case, Fixed
 from onnxq.core.format import Format, Range
 from onnxq.core.gains import Gains
@@ -41,9 +41,9 @@ class Equalization:
     """Cross-layer equalization: one unit for all that must share it, through residual streams too.
 
     Nagel et al. 2019, section 4.1, and Meller et al. 2019 make the ranges of pairs of layers equal. Here the units of
-    the whole graph are those for which a model of the noise of all activations and weights is smallest; what each
-    tensor adds is measured. How far to follow the model is then measured too, at the outputs. The biases that Nagel et
-    al. absorb (section 4.1.3) are covered by the shifts of full-range.
+    the whole graph are those for which a model of the noise of all activations and weights is smallest; what both add
+    is measured. How far to follow the model is then measured at the outputs, for other samples. The biases that Nagel
+    et al. absorb (section 4.1.3) are covered by the shifts of full-range.
 
     Attributes:
         samples: that noise is measured on, about.
@@ -62,7 +62,8 @@ class Equalization:
         free = np.setdiff1d(lanes.scales, [FIXED])
         if not free.size or not case.plan.activations:
             return Fixed(case.view, notes=("No channel can be rescaled.", *_reasons(lanes)))
-        trial = _Trial(case, lanes, _values(case, lanes), Meter.of(case, self.samples))
+        start = looked_at(case) if len(case.samples) > 1 else 0
+        trial = _Trial(case, lanes, _values(case, lanes), Meter.of(case, self.samples, start))
         parts = trial.parts()
         if not parts:
             return Fixed(case.view, notes=("Nothing that is quantized can be rescaled.", *_reasons(lanes)))
@@ -83,7 +84,7 @@ class _Trial:
         case: the model.
         lanes: of its graph.
         values: of activations.
-        meter: of noise.
+        meter: of noise, on samples that gave no values: scales that just cover those clip others.
     """
 
     case: Case

@@ -86,7 +86,10 @@ class _Layer:
 
     def smoothing(self, alpha: float) -> Real:
         """(channels,) what each is divided by, around 1."""
-        tops = np.abs(self.values).max(1).astype(np.float64)
+        return self._smoothing(self.values, alpha)
+
+    def _smoothing(self, values: Values, alpha: float) -> Real:
+        tops = np.abs(values).max(1).astype(np.float64)
         heights = np.abs(self.weight).max(1)
         if not tops.any() or not heights.any():
             return np.ones(len(tops))
@@ -96,18 +99,20 @@ class _Layer:
 
     def best(self, strengths: tuple[float, ...]) -> float | None:
         """The alpha of the smallest error; None if it is not worth it."""
+        fitted = self.values[:, : (self.values.shape[1] + 1) // 2]
         least, best = self._error(np.ones(len(self.values))) * WORTH, None
         for alpha in strengths:
-            error = self._error(self.smoothing(alpha))
+            error = self._error(self._smoothing(fitted, alpha))
             if error < least:
                 least, best = error, alpha
         return best
 
     def _error(self, units: Real) -> float:
-        """The energy of the error of what the readers compute."""
-        places = np.linspace(0, self.values.shape[1] - 1, min(ROWS, self.values.shape[1])).astype(np.int64)
+        """The energy of the error of what readers compute of half of the values, with a scale for the other half."""
+        half = self.values.shape[1] // 2
+        amplitude = best_amplitude([self.values[:, : self.values.shape[1] - half] / units[:, None]])
+        places = np.linspace(half, self.values.shape[1] - 1, min(ROWS, self.values.shape[1] - half)).astype(np.int64)
         values, weight = self.values[:, places].T / units, self.weight * units[:, None]
-        amplitude = best_amplitude([self.values / units[:, None]])
         found = _rounded(values, np.array(amplitude)) @ _rounded(weight, np.abs(weight).max(0))
         return float(((found - values @ weight) ** 2).sum())
 
