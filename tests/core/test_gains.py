@@ -12,7 +12,7 @@ from onnxq.core.gains import Gains
 from onnxq.core.graph import Site
 from onnxq.core.lane_rules import lanes_of
 
-SHAPES = {name: (1, 2, 4, 4) for name in ("x", "a", "b", "c", "d")}
+SHAPES = dict.fromkeys(("x", "a", "b", "c", "d"), (1, 2, 4, 4))
 
 
 def gains(text, active=None, **weights):
