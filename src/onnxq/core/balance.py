@@ -1,8 +1,9 @@
-"""The units of channels for which quantization makes the least noise: activations want them large, weights want them even.
+"""The units of channels for which quantization makes the least noise, of activations and of weights together.
 
 An activation's channels share one scale, so a channel that is small in its unit is stored coarsely. To make it large,
 weights behind must be made small, which share a scale too. Both kinds of noise are summed up as if all errors were
-independent, weighted by how much of them comes out, and the sum is made small by gradient descent on the logarithms of the units.
+independent, weighted by how much of them comes out, and the sum is made small by gradient descent on the logarithms of
+the units.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ SHARPNESS = 16
 STEPS, RATE = 300, 0.03
 """Of Adam."""
 
-WIDEST = 6.0
+ROUNDING = 1.0 / 12.0 / 127.0**2
+"""The mean squared error of rounding to 127 steps from 0 to 1."""
+
+WIDEST = 4.0
 """Logarithms of units stay within this."""
 
 
@@ -34,29 +38,34 @@ class Shared:
         classes: (channels,) whose unit each channel has.
         amplitudes: (channels,) in the old unit.
         gains: (channels,) of noise in them, in the old unit.
+        shares: (channels,) of numbers that are not 0, which has a code of its own.
+        energies: (channels,) mean squares: no more noise can be made of a channel.
     """
 
     classes: Ids
     amplitudes: Real
     gains: Real
+    shares: Real
+    energies: Real
 
     def noise(self, units: Real, slope: Real) -> float:
-        """The noise that comes out, with its slope added to `slope`."""
+        """The noise that comes out, with its slope by the logarithms of the units added to `slope`."""
         unit = units[self.classes]
-        largest, weights = _largest(self.amplitudes / unit, -1)
-        spread = self.gains * unit**2
-        total = largest**2 * spread.sum()
-        np.add.at(slope, self.classes, 2.0 * largest**2 * spread - 2.0 * total * weights)
-        return float(total)
+        largest, weights = _largest(self.amplitudes / unit)
+        made, slopes = _bounded(self.shares * (largest * unit) ** 2 * ROUNDING, self.energies)
+        slopes = 2.0 * self.gains * slopes
+        np.add.at(slope, self.classes, slopes - slopes.sum() * weights)
+        return float((self.gains * made).sum())
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """A weight with a scale for each output channel.
+    """A weight with a scale for each output channel, or with one.
 
     Attributes:
         classes: (out_channels, in_channels / group) whose unit each input channel has.
         magnitudes: likewise, the largest weights.
+        energies: likewise, mean squares of the weights.
         powers: likewise, the mean squares of what they multiply, times their number.
         gains: (out_channels,) of noise in what they sum up to.
         makes: (out_channels,) whose unit each output channel has, if one scale serves all of them; else None.
@@ -64,33 +73,27 @@ class Weighted:
 
     classes: Ids
     magnitudes: Real
+    energies: Real
     powers: Real
     gains: Real
     makes: Ids | None = None
 
     def noise(self, units: Real, slope: Real) -> float:
-        """The noise that comes out, with its slope added to `slope`."""
-        unit = units[self.classes]
+        """The noise that comes out, with its slope by the logarithms of the units added to `slope`."""
+        factor = units[self.classes]
         if self.makes is not None:
-            return self._noise_of_one_scale(units, slope)
-        largest, weights = _largest(self.magnitudes * unit, -1)
-        heard = self.powers / unit**2
-        each = self.gains * largest**2
-        totals = each * heard.sum(1)
-        np.add.at(slope, self.classes, 2.0 * totals[:, None] * weights - 2.0 * each[:, None] * heard)
-        return float(totals.sum())
-
-    def _noise_of_one_scale(self, units: Real, slope: Real) -> float:
-        makes = self.makes if self.makes is not None else np.zeros(0, np.int64)
-        unit, out = units[self.classes], units[makes]
-        largest, weights = _largest((self.magnitudes * unit / out[:, None]).reshape(-1), -1)
-        weights = weights.reshape(unit.shape)
-        heard = self.powers / unit**2
-        each = self.gains * out**2 * largest**2
-        totals = each * heard.sum(1)
-        np.add.at(slope, self.classes, 2.0 * totals.sum() * weights - 2.0 * each[:, None] * heard)
-        np.add.at(slope, makes, 2.0 * totals - 2.0 * totals.sum() * weights.sum(1))
-        return float(totals.sum())
+            factor = factor / units[self.makes][:, None]
+        values = self.magnitudes * factor
+        largest, weights = _largest(values if self.makes is None else values.reshape(1, -1))
+        made, slopes = _bounded((largest[:, None] / factor) ** 2 * ROUNDING, self.energies)
+        heard = self.gains[:, None] * self.powers
+        slopes = 2.0 * heard * slopes
+        weights = weights.reshape(slopes.shape)
+        rise = weights * (slopes.sum(1, keepdims=True) if self.makes is None else slopes.sum()) - slopes
+        np.add.at(slope, self.classes, rise)
+        if self.makes is not None:
+            np.add.at(slope, self.makes, -rise.sum(1))
+        return float((heard * made).sum())
 
 
 def balanced(parts: Sequence[Shared | Weighted], classes: int, free: Ids) -> Real:
@@ -109,9 +112,15 @@ def balanced(parts: Sequence[Shared | Weighted], classes: int, free: Ids) -> Rea
     return np.exp(logs)
 
 
-def _largest(values: Real, axis: int) -> tuple[Real, Real]:
+def _bounded(noise: Real, energies: Real) -> tuple[Real, Real]:
+    """Noise that grows to `energies` at most, and its slope by the logarithm of `noise`."""
+    kept = energies / np.maximum(noise + energies, 1e-300)
+    return noise * kept, noise * kept**2
+
+
+def _largest(values: Real) -> tuple[Real, Real]:
     """The maximum along the last axis, nearly, and how much of it each value makes up."""
-    top = np.maximum(values.max(axis, keepdims=True), 1e-300)
+    top = np.maximum(values.max(-1, keepdims=True), 1e-300)
     powers = (values / top) ** SHARPNESS
-    sums = powers.sum(axis, keepdims=True)
-    return np.squeeze(top * sums ** (1.0 / SHARPNESS), axis), powers / sums
+    sums = powers.sum(-1, keepdims=True)
+    return np.squeeze(top * sums ** (1.0 / SHARPNESS), -1), powers / sums

@@ -86,7 +86,8 @@ class Gains:
             return np.array([(weight**2).sum() / weight.shape[0] * made.mean()])
         reads, makes = weight_channels(node, weight)
         energy = weight**2 * np.broadcast_to(made.ravel(), (int(makes.max()) + 1,))[makes]
-        return np.bincount(np.broadcast_to(reads, weight.shape).ravel(), energy.ravel())
+        counts: Real = np.bincount(np.broadcast_to(reads, weight.shape).ravel(), energy.ravel()).astype(np.float64)
+        return counts
 
     def _plain(self, node: Node, tensor: str, made: Real) -> Real:
         if node.op in ("Relu", "Clip"):

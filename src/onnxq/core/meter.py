@@ -12,6 +12,9 @@ from onnxq.core.fix import Case
 from onnxq.core.graph import GraphView
 from onnxq.core.scales import Scales
 
+LEAST = 1e-15
+"""Less noise is not told apart."""
+
 
 @dataclass(frozen=True)
 class Meter:
@@ -28,32 +31,34 @@ class Meter:
     wanted: tuple[Mapping[str, np.ndarray], ...]
 
     @staticmethod
-    def of(case: Case, samples: int) -> Meter:
-        """A meter that runs whole batches, until there are so many samples."""
+    def of(case: Case, samples: int, start: int = 0) -> Meter:
+        """A meter that runs whole batches, from sample number `start` on, until there are so many samples."""
         run = case.run(case.reference, None, case.reference.outputs)
         batches: list[Batch] = []
-        for batch in case.samples.batches():
+        for batch in case.samples.batches(start):
             batches.append(batch)
             if sum(seen.samples for seen in batches) >= samples:
                 break
         made = (run(batch.feeds) for batch in batches)
-        return Meter(case, tuple(batches), tuple({name: array for name, array in one.items()} for one in made))
+        return Meter(case, tuple(batches), tuple(dict(one) for one in made))
 
     def noise(self, view: GraphView, scales: Scales | None) -> float:
-        """The energy of the error over that of the outputs, as the geometric mean of all outputs.
+        """The energy of the error over that of the output, as the geometric mean of all outputs of all samples.
+
+        A few samples that go wrong would decide about a sum.
 
         Args:
             view: the model, changed or not.
             scales: of what is quantized.
         """
         run = self.case.run(view, scales, view.outputs)
-        energies: dict[str, np.ndarray] = {}
+        logs: list[np.ndarray] = []
         for batch, wanted in zip(self.batches, self.wanted, strict=True):
             made = run(batch.feeds)
             for name, value in wanted.items():
                 if is_real(value) and value.shape == made[name].shape:
                     right, found = (batch.unpadded(array).astype(np.float64) for array in (value, made[name]))
-                    both = np.array([((found - right) ** 2).sum(), (right**2).sum()])
-                    energies[name] = energies.get(name, np.zeros(2)) + both
-        ratios = [error / energy for error, energy in energies.values() if energy]
-        return float(np.exp(np.mean(np.log(np.maximum(ratios, 1e-15))))) if ratios else 0.0
+                    rows = batch.samples if right.ndim and len(right) == batch.samples else 1
+                    error, energy = (np.square(of).reshape(rows, -1).sum(1) for of in (found - right, right))
+                    logs.append(np.log(np.maximum(error[energy > 0] / energy[energy > 0], LEAST)))
+        return float(np.exp(np.concatenate(logs).mean())) if any(map(len, logs)) else 0.0

@@ -10,10 +10,12 @@ from onnxq.catalog.fixes.first_layer import FirstLayer
 from onnxq.catalog.fixes.full_range import FullRange
 from onnxq.catalog.fixes.reconstruction import Reconstruction
 from onnxq.catalog.fixes.second_order import SecondOrder
+from onnxq.catalog.fixes.smoothquant import SmoothQuant
 from onnxq.core.fix import Fix
 from onnxq.core.recipe import AUTO
 
 FIXES: tuple[Fix, ...] = (
+    SmoothQuant(),
     Equalization(),
     FirstLayer(),
     FullRange(),
