@@ -76,7 +76,7 @@ class NoiseSources:
         ids = self.lanes.vector(tensor)
         known = ids is not None and ids.size == len(values)
         classes = self.lanes.scales[ids] if ids is not None and known else np.zeros(len(values), np.int64)
-        amplitudes = np.array([best_amplitude([row]) for row in values])
+        amplitudes = np.maximum([best_amplitude([row]) for row in values], self._extremes(tensor, len(values)))
         least = FAINTEST * amplitudes.max(initial=0.0)
         gains = np.zeros(len(values))
         for site in self.case.view.sites.get(tensor, ()):
@@ -85,6 +85,13 @@ class NoiseSources:
         energies = np.maximum(np.square(values, dtype=np.float64).mean(1), least**2 / 16)
         shares = np.maximum((values != 0).mean(1), 1 / 64)
         return classes, np.maximum(amplitudes, least), gains, shares, energies
+
+    def _extremes(self, tensor: str, channels: int) -> Real:
+        """(channels,) the largest magnitudes of all samples: what few samples excite must not be clipped in these."""
+        measured = self.case.statistics.tensors.get(tensor)
+        if measured is None or measured.channels.shape[1] != channels:
+            return np.zeros(channels)
+        return np.abs(measured.channels).max(0)
 
     @property
     def _edges(self) -> frozenset[Site]:
