@@ -91,7 +91,7 @@ class NoiseSources:
         measured = self.case.statistics.tensors.get(tensor)
         if measured is None or measured.channels.shape[1] != channels:
             return np.zeros(channels)
-        return np.abs(measured.channels).max(0)
+        return np.asarray(np.abs(measured.channels).max(0))
 
     @property
     def _edges(self) -> frozenset[Site]:
