@@ -7,12 +7,15 @@ import argparse
 import shtab
 
 from onnxq.catalog.calibrators import CALIBRATORS
+from onnxq.catalog.fixes import FIXES
 from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.metrics import METRICS
 from onnxq.catalog.presets import PRESETS
 from onnxq.catalog.recipes import RECIPES
 from onnxq.catalog.targets import TARGETS
 from onnxq.cli.parser import Parser
+from onnxq.cli.quantization import NONE
+from onnxq.core.recipe import AUTO
 from onnxq.runtimes.tensorrt import PACKAGES
 from onnxq.sensitivity.inquiry import MODES, SIZES
 
@@ -21,6 +24,7 @@ SHELLS = ("bash", "zsh", "fish")
 VALUES = {
     "backend": tuple(PACKAGES),
     "calibrator": tuple(calibrator.name for calibrator in CALIBRATORS),
+    "fixes": (NONE, AUTO, *(fix.name for fix in FIXES)),
     "groups": SIZES,
     "metric": tuple(metric.name for metric in METRICS),
     "mode": MODES,
