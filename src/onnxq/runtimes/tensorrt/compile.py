@@ -27,6 +27,7 @@ from onnxq.runtimes.tensorrt.network import network_of, profile_of
 from onnxq.runtimes.tensorrt.opened import layers_of_engine
 from onnxq.runtimes.tensorrt.package import Backend, find_backend
 from onnxq.runtimes.tensorrt.progress import interruptible, monitor_of
+from onnxq.runtimes.tensorrt.silence import silenced
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def build(model: bytes | Path, options: BuildOptions, observer: Observer | None 
     log, messages = open_log(trt)
     load_plugins(trt, options.plugins, messages)
     monitor = monitor_of(trt, observer or Silent())
-    with interruptible(monitor):
+    with interruptible(monitor), silenced():
         builder = _builder(backend, log, messages)
         network = network_of(backend, builder, log, model)
         config = builder.create_builder_config()
