@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from itertools import islice
 
@@ -11,6 +10,7 @@ import onnx
 import pytest
 from tests.conftest import ZOO
 from tests.moved import drawn, error, moved
+from tests.zoo import preprocess
 
 from onnxq import onnx_io
 from onnxq.core.affine import Affine
@@ -23,14 +23,6 @@ from onnxq.stages.rewrite import edited
 NAMES = sorted(path.stem for path in (ZOO / "models").glob("*.onnx"))
 
 pytestmark = [pytest.mark.zoo, pytest.mark.skipif(not NAMES, reason="ONNXQ_ZOO names no model zoo")]
-
-
-@pytest.fixture(scope="module")
-def preprocess():
-    spec = importlib.util.spec_from_file_location("zoo_preprocess", ZOO / "preprocess.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def widths(model, lanes, feed):
@@ -55,20 +47,20 @@ def rounded(model, rng):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_zoo_model_computes_the_same_in_other_lanes(name, preprocess):
+def test_a_zoo_model_computes_the_same_in_other_lanes(name):
     """Up to 1e-5 of its largest output; or, where rounding its weights to FP32 does that alone, some times as much."""
     model = prepare(onnx.load(ZOO / "models" / f"{name}.onnx"), onnxruntime.evaluate).model
     rng = np.random.default_rng(0)
-    lanes, feeds = lanes_of(onnx_io.view(model)), list(islice(preprocess.feeds(name, "calib", limit=4, batch=1), 4))
+    lanes, feeds = lanes_of(onnx_io.view(model)), list(islice(preprocess().feeds(name, "calib", limit=4, batch=1), 4))
     after, near = moved(model, drawn(lanes, rng, widths(model, lanes, feeds[0]))), rounded(model, rng)
     errors = [max(error(model, other, feed) for feed in feeds) for other in (after, near)]
     assert errors[0] <= max(1e-5, 4 * errors[1])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_units_that_are_powers_of_two_cost_no_rounding(name, preprocess):
+def test_units_that_are_powers_of_two_cost_no_rounding(name):
     model = prepare(onnx.load(ZOO / "models" / f"{name}.onnx"), onnxruntime.evaluate).model
-    lanes, feed = lanes_of(onnx_io.view(model)), next(iter(preprocess.feeds(name, "calib", limit=1, batch=1)))
+    lanes, feed = lanes_of(onnx_io.view(model)), next(iter(preprocess().feeds(name, "calib", limit=1, batch=1)))
     scales = np.exp2(np.random.default_rng(0).integers(-1, 2, lanes.scales.size))
     scales[FIXED] = 1.0
     assert error(model, moved(model, Affine.of(lanes, scales)), feed) <= 1e-6

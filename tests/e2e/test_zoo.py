@@ -6,17 +6,16 @@ same samples, INT8 computes as many as the placement rules make eligible.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from tests.conftest import ZOO
+from tests.zoo import preprocess
 
 import onnxq
 from onnxq.errors import RuntimeFailure
@@ -60,15 +59,6 @@ BARS = {
     "ad_autoencoder_mlperf": Bar(64, 96, 38.0, 8),
     "silero_vad_16k": Bar(200, 100, 20.0, None),
 }
-
-
-@cache
-def preprocess() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("preprocess", ZOO / "preprocess.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @cache

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 from tests.conftest import ZOO
+from tests.zoo import preprocess
 
 import onnxq
 from onnxq.core.samples import Samples
@@ -15,11 +14,7 @@ from onnxq.pipeline.comparison import Models, compare
 @pytest.mark.zoo
 @pytest.mark.parametrize("name", ["cifar10_resnet20", "silero_vad_16k"])
 def test_the_last_layers_are_the_outputs(name):
-    spec = importlib.util.spec_from_file_location("preprocess", ZOO / "preprocess.py")
-    assert spec and spec.loader
-    preprocess = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(preprocess)
-    path, feeds = ZOO / "models" / f"{name}.onnx", list(preprocess.feeds(name, "calib", 32))
+    path, feeds = ZOO / "models" / f"{name}.onnx", list(preprocess().feeds(name, "calib", 32))
     found = compare(Models(path, onnxq.quantize(path, feeds).model), Samples(feeds), layers=True)
     inner = {layer.tensor: layer for layer in found.layers}
     assert len(inner) > 20

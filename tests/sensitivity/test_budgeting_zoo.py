@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 from tests.conftest import ZOO
+from tests.zoo import preprocess
 
 import onnxq
 from onnxq import Budget, quantize_within
@@ -15,12 +14,8 @@ from onnxq import Budget, quantize_within
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "floor"), [("cifar10_resnet20", 30.0), ("yunet_n_320", 22.0), ("cifar10_cct", 35.0)])
 def test_a_budget_is_kept_and_its_recipe_makes_the_same_model(name, floor):
-    spec = importlib.util.spec_from_file_location("preprocess", ZOO / "preprocess.py")
-    assert spec and spec.loader
-    preprocess = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(preprocess)
     model = ZOO / "models" / f"{name}.onnx"
-    calib, evaluation = (preprocess.load(name, split, 16)[0] for split in ("calib", "eval"))
+    calib, evaluation = (preprocess().load(name, split, 16)[0] for split in ("calib", "eval"))
     result, outcome = quantize_within(Budget("sqnr", floor=floor), model, calib, evaluation=evaluation)
     assert outcome.plain.figure < floor <= outcome.reached.figure
     assert outcome.reached.share > 0.3

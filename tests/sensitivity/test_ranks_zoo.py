@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 from tests.conftest import ZOO
 from tests.sensitivity.conftest import Case
 from tests.sensitivity.test_bench import ALL, assert_alike, whole
+from tests.zoo import preprocess
 
 
 @pytest.mark.zoo
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cifar10_cct", "face_rfb320", "yunet_n_320", "silero_vad_16k"])
 def test_figures_are_those_of_whole_models(name):
-    spec = importlib.util.spec_from_file_location("preprocess", ZOO / "preprocess.py")
-    assert spec and spec.loader
-    preprocess = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(preprocess)
-    calib, evaluation = (list(preprocess.feeds(name, split, 4)) for split in ("calib", "eval"))
+    calib, evaluation = (list(preprocess().feeds(name, split, 4)) for split in ("calib", "eval"))
     case = Case.of(ZOO / "models" / f"{name}.onnx", calib, evaluation)
     groups = case.groups[:: max(1, len(case.groups) // 4)]
     variants = [case.full(), *case.alone(groups), *case.without(groups)]

@@ -13,7 +13,6 @@ from onnxq.core.channels import weight_channels
 from onnxq.core.graph import GraphView, Node
 from onnxq.core.lane_rules import is_own
 from onnxq.core.lanes import Lanes
-from onnxq.core.names import Names
 
 Real = NDArray[np.float64]
 
@@ -82,8 +81,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         view = self.view
-        names = (name for node in view.nodes for name in (node.name, *node.inputs, *node.outputs))
-        self.names = Names((*names, *view.inputs, *view.outputs, *view.constants, *view.captured))
+        self.names = view.names
         self.constants, self.shapes, self.dtypes = dict(view.constants), dict(view.shapes), dict(view.dtypes)
 
     def scale(self, tensor: str) -> Real:

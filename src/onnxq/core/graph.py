@@ -9,6 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
+from onnxq.core.names import Names
+
 Shape = tuple[int | None, ...]
 """Dimensions of a tensor; None where the size is known at run time only."""
 
@@ -84,6 +86,12 @@ class GraphView:
     def producers(self) -> Mapping[str, Node]:
         """The node that computes each tensor."""
         return {tensor: node for node in self.nodes for tensor in node.outputs if tensor}
+
+    @property
+    def names(self) -> Names:
+        """Gives out names that nothing in the graph has."""
+        of_nodes = (name for node in self.nodes for name in (node.name, *node.inputs, *node.outputs))
+        return Names((*of_nodes, *self.inputs, *self.outputs, *self.constants, *self.captured))
 
     @cached_property
     def sites(self) -> Mapping[str, tuple[Site, ...]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from onnxq.core.channels import channels
+from onnxq.core.classes import Ids
 from onnxq.core.graph import GraphView, Node
 from onnxq.core.lane_moves import concatenated, gathered, handed_on, padded, reshaped, sliced, split, transposed
 from onnxq.core.lanes import Lanes, Survey
@@ -69,10 +70,7 @@ def product(survey: Survey, node: Node) -> str | None:
     if not is_product or right.shape[-2] > 1:
         return "it multiplies lanes by each other"
     survey.fix(left)
-    survey.fix(right, scales=False)
-    made = survey.like(right)
-    survey.fix(made, scales=False)
-    survey.of[node.outputs[0]] = made
+    _unshifted(survey, node, right)
     return None
 
 
@@ -118,10 +116,7 @@ def leaky(survey: Survey, node: Node) -> str | None:
     ids = survey.lanes(variables[0])
     if len(survey.shape(node.outputs[0]) or ()) > ids.ndim:
         return "it has more axes behind"
-    survey.fix(ids, scales=False)
-    made = survey.like(ids)
-    survey.fix(made, scales=False)
-    survey.of[node.outputs[0]] = made
+    _unshifted(survey, node, ids)
     return None
 
 
@@ -172,6 +167,14 @@ def untouched(_: Survey, __: Node) -> str | None:
 def is_own(view: GraphView, tensor: str) -> bool:
     """Whether a constant is read in one place only."""
     return len(view.sites.get(tensor, ())) == 1 and tensor not in view.captured and tensor not in view.outputs
+
+
+def _unshifted(survey: Survey, node: Node, ids: Ids) -> None:
+    """A node makes lanes of the units of those that it reads, and neither takes a shift."""
+    made = survey.like(ids)
+    for lanes in (ids, made):
+        survey.fix(lanes, scales=False)
+    survey.of[node.outputs[0]] = made
 
 
 def _unfit(view: GraphView, node: Node) -> str | None:

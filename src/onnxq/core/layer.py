@@ -13,7 +13,6 @@ from onnxq.core.fix import Case
 from onnxq.core.format import Format
 from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.linear import Floats, Linear
-from onnxq.core.names import Names
 from onnxq.core.scales import QuantParams
 
 
@@ -136,7 +135,7 @@ class Layer:
         new = np.asarray(old + shift.reshape(-1), np.float32)
         if len(view.sites.get(site.tensor, ())) == 1:
             return replace(view, constants={**view.constants, site.tensor: new})
-        name = Names({*view.constants, *view.producers, *view.inputs}).fresh(f"{self.node.name}_bias")
+        name = view.names.fresh(f"{self.node.name}_bias")
         reader = view.by_name[site.node]
         inputs = [*reader.inputs, ""][: max(len(reader.inputs), site.index + 1)]
         inputs[site.index] = name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ class NoiseSources:
             return np.zeros(channels)
         return np.asarray(np.abs(measured.channels).max(0))
 
-    @property
+    @cached_property
     def _edges(self) -> frozenset[Site]:
         return frozenset(decision.site for decision in self.case.plan.quantized)
 

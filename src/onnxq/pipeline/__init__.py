@@ -13,7 +13,7 @@ from onnxq.core.metric import OwnMetric
 from onnxq.core.observer import Clock
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
-from onnxq.core.report import Report
+from onnxq.core.report import Fidelity, Report
 from onnxq.core.samples import Data, Samples
 from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
@@ -21,6 +21,7 @@ from onnxq.pipeline.checkpoint import Checkpoint
 from onnxq.pipeline.closeness import closeness_of, product_of
 from onnxq.pipeline.fixing import fixed
 from onnxq.pipeline.order import Order
+from onnxq.pipeline.product import Product
 from onnxq.pipeline.recipe_file import load_recipe, resolved, save_recipe
 from onnxq.pipeline.recipe_outline import commented_recipe
 from onnxq.pipeline.scaling import Ready, Scaled, ready, scaled, statistics_of
@@ -129,36 +130,17 @@ def finished(
     Raises:
         StageError: onnxq or a runtime failed.
     """
-    begun, statistics, scales = found.ready, found.statistics, found.scales
-    given, subject, made = begun.given, found.subject, found.plan
+    begun, subject = found.ready, found.subject
     with clock.stage("rewrite"):
         product = product_of(found, recipe)
     with clock.stage("verify"):
-        check_structure(Written(onnx_io.view(product.model), made, subject.view))
-        check_model(product.model, beside=given)
+        check_structure(Written(onnx_io.view(product.model), found.plan, subject.view))
+        check_model(product.model, beside=begun.given)
         close = closeness_of(found, product, recipe, execution, own)
     done = replace(resolved(recipe, subject), calibrator=found.calibrator(recipe), fixes=found.fixes.taken)
-    report = Report.of(
-        subject.view,
-        made,
-        prepared=tuple((note.text, note.count) for note in subject.prepared.changed),
-        intact=tuple((note.text, note.count) for note in subject.prepared.intact),
-        floored=dict(scales.floored()),
-        drift=begun.drift,
-        calibration_samples=statistics.samples,
-        known=(begun.known.source, len(begun.known.scales)),
-        calibrator=done.calibrator,
-        tried=found.tried,
-        data="calibration" if begun.sources.evaluation is None else "evaluation",
-        fidelity=close,
-        plain=found.plain,
-        fixes=found.fixes,
-        sizes=(onnx_io.size(given), onnx_io.size(product.model)),
-        rest=product.rest_report(found.reference.prepared.model),
-        seconds=clock.seconds,
-    )
+    report = _report(found, product, close, done, clock)
     reference = found.reference.prepared.model
-    return Result(product.model, begun.plan, scales, statistics, report, done, reference, made)
+    return Result(product.model, begun.plan, found.scales, found.statistics, report, done, reference, found.plan)
 
 
 def calibrate(
@@ -192,3 +174,27 @@ def calibrate(
     begun = ready(model, Order(calib, replace(recipe, labels=None), execution, plan), clock)
     with clock.stage("calibrate"):
         return statistics_of(begun, calib, execution, checkpoint)
+
+
+def _report(found: Scaled, product: Product, close: Fidelity | None, done: Recipe, clock: Clock) -> Report:
+    """What happened."""
+    begun, prepared = found.ready, found.subject.prepared
+    return Report.of(
+        found.subject.view,
+        found.plan,
+        prepared=tuple((note.text, note.count) for note in prepared.changed),
+        intact=tuple((note.text, note.count) for note in prepared.intact),
+        floored=dict(found.scales.floored()),
+        drift=begun.drift,
+        calibration_samples=found.statistics.samples,
+        known=(begun.known.source, len(begun.known.scales)),
+        calibrator=done.calibrator,
+        tried=found.tried,
+        data="calibration" if begun.sources.evaluation is None else "evaluation",
+        fidelity=close,
+        plain=found.plain,
+        fixes=found.fixes,
+        sizes=(onnx_io.size(begun.given), onnx_io.size(product.model)),
+        rest=product.rest_report(found.reference.prepared.model),
+        seconds=clock.seconds,
+    )

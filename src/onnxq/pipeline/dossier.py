@@ -11,6 +11,7 @@ import numpy as np
 from onnxq import onnx_io, recipes
 from onnxq.catalog.calibrators import CALIBRATORS, calibrator_of
 from onnxq.catalog.calibrators.auto import Auto
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.calibrator import spelled
 from onnxq.core.channel_ranges import ChannelRanges
 from onnxq.core.dossier import Dossier
@@ -26,7 +27,7 @@ from onnxq.errors import ModelError, RecipeError
 from onnxq.pipeline import Result
 from onnxq.pipeline.comparison import Models, compare
 from onnxq.pipeline.recipe_file import resolved
-from onnxq.pipeline.subject import FORMATS_BY_NAME, Model, Subject, load, plan_of, read
+from onnxq.pipeline.subject import Model, Subject, load, plan_of, read
 from onnxq.stages.plan.groups import kernels
 
 COMPARED = 64

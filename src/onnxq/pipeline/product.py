@@ -10,13 +10,14 @@ from onnx.shape_inference import InferenceError, infer_shapes
 from onnxq import onnx_io
 from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.floats.fp32 import FP32
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
 from onnxq.core.report import RestReport
 from onnxq.core.rest import Rest
 from onnxq.core.scales import Scales
 from onnxq.core.statistics import Statistics
-from onnxq.pipeline.subject import FORMATS_BY_NAME, Subject
+from onnxq.pipeline.subject import Subject
 from onnxq.stages.lower import lower
 from onnxq.stages.rewrite import Lowered, emulated, lowered, rewrite
 

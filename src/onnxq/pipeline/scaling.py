@@ -13,6 +13,7 @@ from onnxq.catalog.calibrators import calibrator_of
 from onnxq.catalog.calibrators.auto import Auto
 from onnxq.catalog.fixes import fixes_of
 from onnxq.catalog.floats import FLOATS
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.attempt import NOTHING_TRIED, Fixes
 from onnxq.core.batch import Tensors
 from onnxq.core.calibrator import Calibrator, spelled
@@ -34,7 +35,7 @@ from onnxq.pipeline.order import Order
 from onnxq.pipeline.product import quantized
 from onnxq.pipeline.sources import CHECKED, Sources, first
 from onnxq.pipeline.statistics_file import RECORD
-from onnxq.pipeline.subject import FORMATS_BY_NAME, Model, Subject, load, plan_of, read
+from onnxq.pipeline.subject import Model, Subject, load, plan_of, read
 from onnxq.pipeline.subset import Subset
 from onnxq.runtimes import onnxruntime
 from onnxq.runtimes.setup import Setup

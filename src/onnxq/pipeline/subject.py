@@ -14,7 +14,7 @@ from onnxq.catalog.calibrators import calibrator_of
 from onnxq.catalog.calibrators.auto import Auto
 from onnxq.catalog.floats import FLOATS
 from onnxq.catalog.floats.fp32 import FP32
-from onnxq.catalog.formats import FORMATS
+from onnxq.catalog.formats import FORMATS, FORMATS_BY_NAME
 from onnxq.catalog.targets import TARGETS
 from onnxq.core.float_type import FloatType
 from onnxq.core.graph import GraphView
@@ -29,7 +29,6 @@ from onnxq.stages.plan import plan as make_plan
 from onnxq.stages.prepare import Prepared, prepare
 
 Model = onnx.ModelProto | str | Path
-FORMATS_BY_NAME = {stored.name: stored for stored in FORMATS}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from onnxq import onnx_io
 from onnxq.catalog import pick
 from onnxq.catalog.floats import FLOATS
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.batch import Run, Source
 from onnxq.core.deadline import Deadline, Hurried
 from onnxq.core.execution import Execution
@@ -22,7 +23,7 @@ from onnxq.pipeline.measurement import limits
 from onnxq.pipeline.order import Order
 from onnxq.pipeline.scaling import Scaled, rescaled, statistics_of
 from onnxq.pipeline.sources import first
-from onnxq.pipeline.subject import FORMATS_BY_NAME, Subject
+from onnxq.pipeline.subject import Subject
 from onnxq.pipeline.subset import parted
 from onnxq.runtimes import machine, onnxruntime
 from onnxq.runtimes.setup import Setup

@@ -9,6 +9,7 @@ from functools import cached_property
 from onnxq.catalog import pick
 from onnxq.catalog.calibrators import calibrator_of
 from onnxq.catalog.floats import FLOATS
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.batch import Tensors
 from onnxq.core.budget import Choice
 from onnxq.core.calibrator import spelled
@@ -25,7 +26,7 @@ from onnxq.core.work import macs_of
 from onnxq.errors import ModelError
 from onnxq.pipeline import Scaled
 from onnxq.pipeline.measurement import shapes
-from onnxq.pipeline.subject import FORMATS_BY_NAME, Subject, plan_of
+from onnxq.pipeline.subject import Subject, plan_of
 from onnxq.stages.plan.groups import kernels
 from onnxq.stages.scale import activation_params, scale
 

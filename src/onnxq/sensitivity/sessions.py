@@ -10,9 +10,9 @@ from threading import Lock
 import onnx
 
 from onnxq import onnx_io
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.batch import Tensors
 from onnxq.core.scales import Scales
-from onnxq.pipeline.subject import FORMATS_BY_NAME
 from onnxq.runtimes.onnxruntime import Session
 from onnxq.runtimes.setup import Setup
 from onnxq.sensitivity.segments import Segments, pieces

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 
 import onnx
 import pytest
+from tests.zoo import preprocess
 
 from onnxq.stages.prepare import prepare
 
@@ -18,25 +18,17 @@ GONE = {"Constant", "Identity", "Dropout", "BatchNormalization"}
 pytestmark = [pytest.mark.zoo, pytest.mark.skipif(not NAMES, reason="ONNXQ_ZOO names no model zoo")]
 
 
-@pytest.fixture(scope="module")
-def preprocess():
-    spec = importlib.util.spec_from_file_location("zoo_preprocess", ZOO / "preprocess.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def signature(values):
     return [(value.name, value.type) for value in values]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_zoo_model_stays_what_it_is(name, preprocess, run, evaluate, assert_same):
+def test_a_zoo_model_stays_what_it_is(name, run, evaluate, assert_same):
     model = onnx.load(ZOO / "models" / f"{name}.onnx")
     weights = {tensor.name for tensor in model.graph.initializer}
     after = prepare(model, evaluate).model
     onnx.checker.check_model(after, full_check=True)
-    for feed in preprocess.feeds(name, "calib", limit=4, batch=1):
+    for feed in preprocess().feeds(name, "calib", limit=4, batch=1):
         assert_same(run(model, feed), run(after, feed))
     assert signature(after.graph.input) == signature(v for v in model.graph.input if v.name not in weights)
     assert signature(after.graph.output) == signature(model.graph.output)

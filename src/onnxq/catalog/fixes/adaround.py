@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxq.catalog.formats import FORMATS
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.fix import Case, Fixed
 from onnxq.core.graph import GraphView
 from onnxq.core.layer import Layer, layers
@@ -36,9 +36,8 @@ class AdaRound:
 
     def __call__(self, case: Case) -> Fixed:
         """See Fix."""
-        formats = {stored.name: stored for stored in FORMATS}
-        found, left = layers(case, formats)
-        passage = Passage(case, formats, self.places)
+        found, left = layers(case, FORMATS_BY_NAME)
+        passage = Passage(case, FORMATS_BY_NAME, self.places)
         view, rounded_ = case.view, 0
         for number, layer in enumerate(found):
             case.observer.advance(number, len(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from onnxq.catalog.formats import FORMATS
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.fix import Case, Fixed
 from onnxq.core.layer import layers
 from onnxq.core.passage import Passage, moved
@@ -28,9 +28,8 @@ class BiasCorrection:
 
     def __call__(self, case: Case) -> Fixed:
         """See Fix."""
-        formats = {stored.name: stored for stored in FORMATS}
-        found, left = layers(case, formats)
-        passage = Passage(case, formats, self.places)
+        found, left = layers(case, FORMATS_BY_NAME)
+        passage = Passage(case, FORMATS_BY_NAME, self.places)
         view, without = case.view, []
         for number, layer in enumerate(found):
             case.observer.advance(number, len(found))

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxq.catalog.formats import FORMATS
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.affine import Affine, reparametrized
 from onnxq.core.amplitude import best_amplitude
 from onnxq.core.balance import Shared, Weighted, balanced
@@ -161,7 +161,7 @@ class _Trial:
 
 def _stored(params: QuantParams) -> Format:
     """The format behind a scale."""
-    return next(stored for stored in FORMATS if stored.name == params.spec.format)
+    return FORMATS_BY_NAME[params.spec.format]
 
 
 def _values(case: Case, lanes: Lanes) -> Mapping[str, Values]:

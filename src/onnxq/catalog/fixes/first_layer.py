@@ -14,7 +14,6 @@ from onnxq.core.fix import Case, Fixed
 from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.lane_rules import lanes_of
 from onnxq.core.lanes import FIXED
-from onnxq.core.names import Names
 from onnxq.core.scales import QuantParams, Scales
 from onnxq.core.spec import PerAxis
 from onnxq.core.steps import Seen, Steps
@@ -68,12 +67,13 @@ def _stored_exactly(case: Case, done: Fixed, tensor: str) -> Fixed:
     axes = {1 if node.op == "Conv" else -1 for node in nodes}
     if not all(node.op in LINEAR and site.index == 0 for node, site in zip(nodes, readers, strict=True)):
         return _noted(done, f"'{tensor}' is read by more than Conv, Gemm and MatMul.")
-    steps = _steps(case, tensor, axes.pop()) if len(axes) == 1 else None
-    if steps is None:
+    (axis,) = axes if len(axes) == 1 else (None,)
+    steps = None if axis is None else _steps(case, tensor, axis)
+    if axis is None or steps is None:
         return _noted(done, f"The numbers of '{tensor}' lie on no even steps, or on more than 256.")
     if len({round(one.size / steps[0].size, 3) for one in steps}) == 1 and all(one.are_even for one in steps):
         return _rescaled(done, tensor, steps[0].size)
-    return _moved(case, done, tensor, steps)
+    return _moved(case, done, tensor, Front.of(case, tensor, steps, axis))
 
 
 def _steps(case: Case, tensor: str, axis: int) -> Sequence[Steps] | None:
@@ -94,14 +94,13 @@ def _steps(case: Case, tensor: str, axis: int) -> Sequence[Steps] | None:
 def _rescaled(done: Fixed, tensor: str, scale: float) -> Fixed:
     """Where the scale alone does it."""
     assert done.scales is not None  # it is given from the start
-    params = replace(done.scales.activations[tensor], scale=np.float32(scale) * np.ones((), np.float32))
+    params = replace(done.scales.activations[tensor], scale=np.array(scale, np.float32))
     scales = Scales({**done.scales.activations, tensor: params}, done.scales.weights)
     return _noted(replace(done, scales=scales), f"'{tensor}' has a scale of one step, {scale:.6g}.")
 
 
-def _moved(case: Case, done: Fixed, tensor: str, steps: Sequence[Steps]) -> Fixed:
+def _moved(case: Case, done: Fixed, tensor: str, front: Front) -> Fixed:
     """Where numbers in front of the tensor's readers move to the codes."""
-    front = Front.of(case, tensor, steps)
     reference = done.reference or done.view
     both = front.put_into(done.view), front.put_into(reference)
     assert done.scales is not None  # it is given from the start
@@ -132,6 +131,7 @@ class Front:
         units: (channels,) what is 1 behind, in numbers of the tensor.
         middles: (channels,) what is 0 behind.
         step: the scale of what is read.
+        axis: along which channels lie.
     """
 
     tensor: str
@@ -142,20 +142,19 @@ class Front:
     units: Real
     middles: Real
     step: float
+    axis: int
 
     @staticmethod
-    def of(case: Case, tensor: str, steps: Sequence[Steps]) -> Front:
+    def of(case: Case, tensor: str, steps: Sequence[Steps], axis: int) -> Front:
         """What moves each number to the middle of its step."""
-        taken = (name for node in case.view.nodes for name in (node.name, *node.inputs, *node.outputs))
-        names = Names((*taken, *case.view.inputs, *case.view.constants))
+        names = case.view.names
         readers = frozenset(_quantized(case, tensor))
         sizes, middles = np.array([one.size for one in steps]), np.array([one.middle for one in steps])
         same = np.allclose(sizes, sizes[0], rtol=1e-3)
         units = np.ones(len(steps)) if same else UNIT * sizes
         made, between = names.fresh(f"{tensor}_centred"), names.fresh(f"{tensor}_shifted")
         rank = len(case.view.shapes[tensor])
-        is_conv = any(case.view.by_name[site.node].op == "Conv" for site in readers)
-        shape = [-1, *[1] * (rank - 2)] if is_conv else [-1]
+        shape = [-1, *[1] * (rank - 1 - axis % rank)]
         constants, nodes = {}, []
         for op, values, read, written in (
             ("Sub", middles, tensor, made if same else between),
@@ -165,7 +164,7 @@ class Front:
             constants[constant] = values.reshape(shape).astype(np.float32)
             nodes.append(Node(names.fresh(f"{written}_{op}"), op, (read, constant), (written,)))
         step = float(sizes[0]) if same else 1.0 / UNIT
-        return Front(tensor, made, readers, tuple(nodes), constants, units, middles, step)
+        return Front(tensor, made, readers, tuple(nodes), constants, units, middles, step, axis)
 
     def put_into(self, view: GraphView) -> GraphView | None:
         """The graph with it, and with readers that take it back; None if they cannot."""
@@ -203,9 +202,8 @@ class Front:
     def _axes(self, view: GraphView) -> tuple[int, ...]:
         """The shape of its lanes."""
         sizes = view.shapes[self.tensor]
-        axis = 1 if any(view.by_name[site.node].op == "Conv" for site in self.readers) else -1
         shape = [1] * len(sizes)
-        shape[axis] = sizes[axis] or len(self.units)
+        shape[self.axis] = sizes[self.axis] or len(self.units)
         return tuple(shape)
 
 

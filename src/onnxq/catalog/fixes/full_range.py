@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxq.catalog.floats.fp16 import FP16
-from onnxq.catalog.formats import FORMATS
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.affine import Affine, reparametrized
 from onnxq.core.equations import Equations
 from onnxq.core.fix import Case, Fixed
@@ -182,11 +182,10 @@ class _Shifted:
 
 def _as_stored(view: GraphView, scales: Scales) -> GraphView:
     """The graph with weights as they are when they are dequantized: shifts are folded into what is computed."""
-    formats = {stored.name: stored for stored in FORMATS}
     rounded = {}
     for site, params in scales.weights.items():
         weight = view.constants[site.tensor]
         if len(view.sites[site.tensor]) == 1:
-            codes = formats[params.spec.format].round_trip(weight, params.broadcastable(weight.ndim))
+            codes = FORMATS_BY_NAME[params.spec.format].round_trip(weight, params.broadcastable(weight.ndim))
             rounded[site.tensor] = codes.astype(np.float32)
     return replace(view, constants={**view.constants, **rounded})

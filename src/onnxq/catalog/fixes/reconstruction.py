@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from onnxq.catalog.formats import FORMATS
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.adam import Adam
 from onnxq.core.block import Block, blocks
 from onnxq.core.fix import Case, Fixed
@@ -47,7 +47,7 @@ class Reconstruction:
 
     def __call__(self, case: Case) -> Fixed:
         """See Fix."""
-        found, left = layers(case, {stored.name: stored for stored in FORMATS})
+        found, left = layers(case, FORMATS_BY_NAME)
         pieces = blocks(case.view, found)
         feeds = few_enough(case.samples, case.view)
         here, there = Front(case.run, feeds), Front(case.run, feeds)
@@ -120,9 +120,8 @@ def _place(view: GraphView, node: str) -> int:
 
 
 def _stored(case: Case, block: Block) -> Mapping[tuple[str, int], Stored]:
-    formats = {one.name: one for one in FORMATS}
     edges = (Site(t, node.name, index) for node in block.nodes for index, t in enumerate(node.inputs) if t)
-    found = {site: stored(case, site, formats) for site in edges if not case.view.is_constant(site.tensor)}
+    found = {site: stored(case, site, FORMATS_BY_NAME) for site in edges if not case.view.is_constant(site.tensor)}
     return {(site.node, site.index): kept for site, kept in found.items() if kept}
 
 

@@ -9,7 +9,7 @@ from operator import add
 
 import numpy as np
 
-from onnxq.catalog.formats import FORMATS
+from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.fix import Case, Fixed
 from onnxq.core.graph import GraphView
 from onnxq.core.layer import Layer, layers
@@ -41,8 +41,8 @@ class SecondOrder:
 
     def __call__(self, case: Case) -> Fixed:
         """See Fix."""
-        found, left = layers(case, {stored.name: stored for stored in FORMATS})
-        passage = Passage(case, {stored.name: stored for stored in FORMATS}, self.places)
+        found, left = layers(case, FORMATS_BY_NAME)
+        passage = Passage(case, FORMATS_BY_NAME, self.places)
         view = case.view
         for number, layer in enumerate(found):
             case.observer.advance(number, len(found))
