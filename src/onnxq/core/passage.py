@@ -15,7 +15,7 @@ from onnxq.core.fix import Case
 from onnxq.core.format import Format
 from onnxq.core.front import Front, few_enough
 from onnxq.core.graph import GraphView
-from onnxq.core.layer import Layer, stored
+from onnxq.core.layer import Layer, Tail, stored
 from onnxq.core.linear import Floats
 from onnxq.core.moments import Moments
 
@@ -65,7 +65,8 @@ class Passage:
     def stop(self, layer: Layer, view: GraphView) -> tuple[Seen, ...]:
         """What `layer` sees in `view`, batch by batch.
 
-        What is wanted is its output in float; if it has a shortcut, less what that brings with it of errors.
+        What is wanted is its output in float, less the errors of what is added to it: of a shortcut, and of constants
+        that were worked out for other weights.
         """
         self._quantized.advance(view, self._case.scales, self._numbers[layer.node.name])
         self._float.advance(self._case.reference, None, self._ahead[layer.node.name] + 1)
@@ -85,15 +86,21 @@ class Passage:
             yield Seen(read, wanted, added, places)
 
     def _joined(self, layer: Layer, wanted: Floats, here: Tensors, there: Tensors) -> tuple[Floats, Floats]:
-        """What is wanted less the error of the shortcut; and all that is added behind."""
-        added = sum((self._case.view.constants[name] for name in layer.tail.constants), np.zeros_like(wanted))
-        shortcut = layer.tail.shortcut
+        """What is wanted less what is added behind by mistake; and all that is added behind."""
+        case, shortcut = self._case, layer.tail.shortcut
+        added = _constants(case.view, layer.tail, wanted)
+        wanted = wanted + _constants(case.reference, Tail.of(case.reference, layer.node), wanted) - added
         if shortcut is None or not (shortcut.tensor in here and shortcut.tensor in there):
             return wanted, added
-        kept = stored(self._case, shortcut, self._formats)
+        kept = stored(case, shortcut, self._formats)
         brought = here[shortcut.tensor]
         brought = kept.seen(brought) if kept else brought
         return wanted + (there[shortcut.tensor] - brought), added + brought
+
+
+def _constants(view: GraphView, tail: Tail, like: Floats) -> Floats:
+    """The sum of the constants that a tail adds."""
+    return sum((view.constants[name] for name in tail.constants), np.zeros_like(like))
 
 
 def moved(layer: Layer, view: GraphView, batches: Sequence[Seen]) -> NDArray[np.float64]:
