@@ -28,8 +28,8 @@ class SecondOrder:
 
     Attributes:
         places: of a layer's outputs that are looked at.
-        cautions: candidates for what a change of the weight costs.
-        lead: the share of the noise that a changed weight has to save on samples that it was not found with.
+        cautions: what a change of the weight costs, from most to least.
+        lead: the share of the noise that a weight with less caution has to save on samples that it was not found with.
     """
 
     name: str = "second-order"
@@ -64,7 +64,7 @@ class SecondOrder:
         return layer.with_weight(layer.shifted(view, shift), after)
 
     def _fitted(self, weight: Matrices, sums: Sequence[Moments], whole: Moments) -> Matrices:
-        """The weight that fits best, judged by every fourth batch; the one that there is, if none leads."""
+        """The weight that fits, judged by every fourth batch; less caution has to pay, as it costs rare inputs."""
         if len(sums) == 1:
             return weight
         seen, unseen = sums
@@ -72,6 +72,8 @@ class SecondOrder:
         def noise(candidate: Matrices) -> float:
             return float(np.sum(unseen.noise(candidate, seen.bias(candidate))))
 
-        scores = {caution: noise(seen.refitted(weight, caution)) for caution in self.cautions}
-        best = min(scores, key=lambda caution: scores[caution])
-        return whole.refitted(weight, best) if scores[best] < (1 - self.lead) * noise(weight) else weight
+        taken, least = None, noise(weight)
+        for caution in self.cautions:
+            if (found := noise(seen.refitted(weight, caution))) < (1 - self.lead) * least:
+                taken, least = caution, found
+        return weight if taken is None else whole.refitted(weight, taken)
