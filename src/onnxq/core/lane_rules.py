@@ -109,7 +109,7 @@ def clipped(survey: Survey, node: Node) -> str | None:
 
 
 def multiplied(survey: Survey, node: Node) -> str | None:
-    """Mul, Div by a constant: a number for each channel makes lanes of any unit, as in a normalization; no shift passes."""
+    """Mul, Div by a constant: numbers of its own for each channel make lanes of any unit, as in a normalization."""
     place = factors(survey.view, node)
     if place is None:
         return leaky(survey, node)

@@ -53,7 +53,7 @@ def test_the_float_model_computes_the_same_without_a_node_more():
 
 def test_what_others_read_too_is_left():
     assert attempt(quantized(norm(also_read=True), "smoothquant")).notes == (
-        "Left, since not only weights read them: norm.",
+        "Left, since not only weights read their channels: 'norm'.",
     )
 
 
@@ -66,3 +66,57 @@ def test_a_model_without_norms_is_left():
 def test_only_what_makes_less_error_for_other_values_is_done():
     """Even channels have their largest values by chance: to smooth these would clip the next ones."""
     assert attempt(quantized(norm(1.0), "smoothquant")).gain == pytest.approx(0.0, abs=0.5)
+
+
+def normalized(net: Net, x: str, scale: np.ndarray, *, bias: bool = True) -> str:
+    """LayerNormalization as it was exported before it was an operator, or without a bias as an RMSNorm is."""
+    centred = net.node("Sub", x, net.node("ReduceMean", x, axes=[-1])) if bias else x
+    squares = net.node("Pow", centred, net.constant("two", 2.0))
+    variance = net.node("Add", net.node("ReduceMean", squares, axes=[-1]), net.constant("least", 1e-5))
+    made = net.node("Div", centred, net.node("Sqrt", variance))
+    made = net.node("Mul", made, net.constant("scale", scale), out="scaled")
+    return net.node("Add", made, net.constant("bias", scale[::-1] / 50), out="norm") if bias else made
+
+
+def outliers() -> np.ndarray:
+    return np.array([40.0] * 3 + [1.0] * 29, np.float32)
+
+
+def weight(net: Net, name: str) -> str:
+    """Smaller numbers for the larger channels."""
+    return net.constant(name, (RANDOM.normal(size=(32, 32)) / outliers()[:, None]).astype(np.float32))
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["LayerNormalization", "RMSNorm"])
+def test_norms_in_many_nodes_are_smoothed_in_their_constants(bias):
+    net = Net(opset=13)
+    made = normalized(net, net.input("x", "n", 6, 32), outliers(), bias=bias)
+    model = net.model(net.node("MatMul", made, weight(net, "w"), out="y"))
+    found, plain = quantized(model, "smoothquant"), quantized(model)
+    assert attempt(found).notes[0].startswith(f"'{made}' is smoothed with alpha 0.")
+    assert attempt(found).drift < 1e-5
+    assert sqnr(found) > sqnr(plain) + 2.0
+    assert len(found.model.graph.node) == len(plain.model.graph.node)
+
+
+def test_what_is_only_moved_before_weights_read_it_is_smoothed():
+    net = Net()
+    made = net.node("LayerNormalization", net.input("x", "n", 6, 32), net.constant("scale", outliers()), out="norm")
+    pairs = net.node("Reshape", made, net.constant("shape", np.array([-1, 2, 3, 32])), out="pairs")
+    turned = net.node("Transpose", pairs, perm=[0, 2, 1, 3], out="turned")
+    model = net.model(*(net.node("MatMul", t, weight(net, f"w{t}"), out=f"y{t}") for t in (pairs, turned)))
+    found = quantized(model, "smoothquant")
+    assert attempt(found).notes[0].startswith("'pairs' is smoothed with alpha 0.")
+    assert attempt(found).drift < 1e-5
+    assert sqnr(found) > sqnr(quantized(model)) + 2.0
+
+
+def test_a_scale_that_others_read_is_left():
+    net = Net()
+    scale = net.constant("scale", outliers())
+    made = net.node("LayerNormalization", net.input("x", "n", 6, 32), scale, out="norm")
+    other = net.node("LayerNormalization", net.node("MatMul", made, weight(net, "w")), scale, out="other")
+    model = net.model(net.node("MatMul", other, weight(net, "v"), out="y"))
+    assert attempt(quantized(model, "smoothquant")).notes == (
+        "Left, since other nodes read 'scale' too: 'norm', 'other'.",
+    )

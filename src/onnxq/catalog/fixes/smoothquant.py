@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 
 from onnxq.core.affine import Affine, reparametrized
 from onnxq.core.amplitude import best_amplitude
+from onnxq.core.chain import KEPT
 from onnxq.core.channel_values import Values, channel_values
 from onnxq.core.channels import weight_channels
 from onnxq.core.fix import Case, Fixed
 from onnxq.core.graph import GraphView, Node
 from onnxq.core.lane_rules import lanes_of
-from onnxq.core.lanes import FIXED, Lanes
+from onnxq.core.lanes import Lanes
+from onnxq.core.stream import Stream, is_norm, streams
 
 STRENGTHS = (0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
 """Alphas that are compared with leaving all as it is."""
@@ -53,23 +56,60 @@ class SmoothQuant:
     def __call__(self, case: Case) -> Fixed:
         """See Fix."""
         lanes = lanes_of(case.view)
-        quantized = {decision.site.tensor for decision in case.plan.quantized}
-        norms = [node for node in case.view.nodes if node.op == "LayerNormalization" and not node.domain]
-        found = {node.outputs[0]: _readers(case.view, lanes, node) for node in norms if node.outputs[0] in quantized}
-        layers = {tensor: readers for tensor, readers in found.items() if readers}
+        quantized = frozenset(decision.site.tensor for decision in case.plan.quantized)
+        norms = [node for node in case.view.nodes if is_norm(case.view, lanes, node)]
+        layers = dict(_layers(streams(case.view, lanes), norms, quantized))
         units, chosen = np.ones(lanes.scales.size), []
         values = channel_values(case, lanes, tuple(layers)) if layers else {}
-        for number, (tensor, readers) in enumerate(layers.items()):
+        for number, (tensor, stream) in enumerate(layers.items()):
             case.observer.advance(number, len(layers))
-            layer = _Layer(values[tensor], _joined(case.view, readers))
+            layer = _Layer(values[tensor], _joined(case.view, stream.readers))
             alpha = layer.best(self.strengths)
             if alpha is not None:
-                units[lanes.scales[lanes.of[tensor].ravel()]] = layer.smoothing(alpha)
+                units[stream.classes] = layer.smoothing(alpha)
                 chosen.append(f"'{tensor}' is smoothed with alpha {alpha:g}.")
-        left = sorted(found.keys() - layers.keys())
-        notes = (*chosen, *([f"Left, since not only weights read them: {', '.join(left)}."] if left else ()))
+        smoothed = {node.name for stream in layers.values() for node in stream.makers}
+        others = [node for node in norms if node.name not in smoothed]
+        left = [node for node in others if not quantized.isdisjoint(_handed_on(case.view, node))]
+        notes = (*chosen, *_reasons(lanes, left))
         view = reparametrized(case.view, Affine.of(lanes, scales=units)) if chosen else case.view
         return Fixed(view, notes=notes or ("No quantized LayerNormalization is read by weights.",))
+
+
+def _layers(found: Iterable[Stream], norms: Sequence[Node], quantized: frozenset[str]) -> Iterator[tuple[str, Stream]]:
+    """Channels that begin in norms and end in MatMul and Gemm, with a quantized tensor of theirs that these read."""
+    names = {node.name for node in norms}
+    for stream in found:
+        read = (tensor for tensor in stream.tensors if tensor in quantized and _is_read(tensor, stream))
+        tensor = next(read, None)
+        is_ours = all(node.name in names for node in stream.makers)
+        if tensor is not None and is_ours and all(node.op in ("MatMul", "Gemm") for node in stream.readers):
+            yield tensor, stream
+
+
+def _is_read(tensor: str, stream: Stream) -> bool:
+    return any(node.inputs[0] == tensor for node in stream.readers)
+
+
+def _reasons(lanes: Lanes, left: Iterable[Node]) -> Iterator[str]:
+    """Sentences on norms that are left as they are."""
+    nodes: dict[str, list[str]] = defaultdict(list)
+    for node in left:
+        nodes[lanes.frozen.get(node.name, "not only weights read their channels")].append(f"'{node.name}'")
+    return (f"Left, since {why}: {', '.join(names)}." for why, names in nodes.items())
+
+
+def _handed_on(view: GraphView, node: Node) -> frozenset[str]:
+    """What a norm makes: its result, with what is added to it or only moved behind."""
+    made = {node.outputs[0]}
+    for reader in view.nodes:
+        if (
+            reader.op in (*KEPT, "Add")
+            and view.variable_inputs(reader)[:1]
+            and made.issuperset(view.variable_inputs(reader))
+        ):
+            made.update(reader.outputs)
+    return frozenset(made)
 
 
 @dataclass(frozen=True)
@@ -120,20 +160,6 @@ class _Layer:
 def _rounded(values: Real, amplitude: Real) -> Real:
     step = np.where(amplitude > 0, amplitude, 1.0) / HIGH
     return np.asarray(np.clip(np.rint(values / step), -HIGH, HIGH) * step, np.float64)
-
-
-def _readers(view: GraphView, lanes: Lanes, norm: Node) -> tuple[Node, ...]:
-    """The MatMul and Gemm that multiply the lanes of a norm by constants; none if anything else sees these lanes."""
-    ids = lanes.vector(norm.outputs[0])
-    classes = np.zeros(1, np.int64) if ids is None else lanes.scales[ids]
-    own, members = np.unique(lanes.scales[lanes.scales != FIXED], return_counts=True)
-    alone = set(own[members == 1].tolist())
-    if norm.name in lanes.frozen or not set(classes.tolist()) <= alone:
-        return ()
-    readers = tuple(view.consumers(norm.outputs[0]))
-    if all(node.op in ("MatMul", "Gemm") and view.is_constant(node.inputs[1]) for node in readers):
-        return readers
-    return ()
 
 
 def _joined(view: GraphView, readers: tuple[Node, ...]) -> Real:
