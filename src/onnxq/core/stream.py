@@ -16,10 +16,10 @@ from onnxq.core.lanes import FIXED, Lanes
 
 @dataclass(frozen=True)
 class Stream:
-    """Tensors whose channels have the same scale classes in the same order, which nothing else has.
+    """Tensors whose channels have the same scale classes, wherever they lie, which nothing else has.
 
     Attributes:
-        classes: (channels,) scale classes, all of them different and free.
+        classes: (channels,) scale classes, sorted, all of them different and free.
         tensors: in the order of the nodes that make them.
         readers: the nodes that multiply channels by weights.
         makers: the nodes in which their units begin: weights, or the scale of a normalization.
@@ -29,6 +29,10 @@ class Stream:
     tensors: tuple[str, ...]
     readers: tuple[Node, ...]
     makers: tuple[Node, ...]
+
+    def operators(self, view: GraphView) -> frozenset[str]:
+        """What makes its tensors."""
+        return frozenset(view.producers[tensor].op for tensor in self.tensors)
 
 
 def streams(view: GraphView, lanes: Lanes) -> Iterator[Stream]:
@@ -41,14 +45,19 @@ def streams(view: GraphView, lanes: Lanes) -> Iterator[Stream]:
     found: dict[tuple[int, ...], list[str]] = defaultdict(list)
     holders: dict[int, int] = defaultdict(int)
     for tensor in (tensor for node in view.nodes for tensor in node.outputs if tensor in lanes.of):
-        classes, ids = np.unique(lanes.scales[lanes.of[tensor]]).tolist(), lanes.vector(tensor)
+        classes = tuple(np.unique(lanes.scales[lanes.of[tensor]]).tolist())
         for one in classes:
             holders[one] += 1
-        if ids is not None and len(classes) == ids.size > 1 and FIXED not in classes:
-            found[tuple(lanes.scales[ids].tolist())].append(tensor)
-    for key, tensors in found.items():
-        if all(holders[one] == len(tensors) for one in key):
-            yield _stream(view, np.array(key), tensors)
+        if 1 < len(classes) == lanes.of[tensor].size and FIXED not in classes:
+            found[classes].append(tensor)
+    for classes, tensors in found.items():
+        if all(holders[one] == len(tensors) for one in classes):
+            yield _stream(view, np.array(classes), tensors)
+
+
+def order(lanes: Lanes, tensor: str) -> Ids:
+    """(channels,) where the classes of a stream lie among the channels of a tensor of it along one axis."""
+    return np.argsort(lanes.scales[lanes.of[tensor].ravel()])
 
 
 def _stream(view: GraphView, classes: Ids, tensors: list[str]) -> Stream:
