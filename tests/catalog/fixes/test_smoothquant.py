@@ -9,6 +9,8 @@ from tests.net import Net
 
 import onnxq
 from onnxq import Recipe
+from onnxq.pipeline.fixing import IDLE
+from onnxq.pipeline.linting import lint
 
 RANDOM = np.random.default_rng(13)
 CALIB = {"x": RANDOM.normal(size=(64, 6, 32)).astype(np.float32)}
@@ -123,3 +125,84 @@ def test_a_scale_that_others_read_is_left():
     assert attempt(quantized(model, "smoothquant")).notes == (
         "Left, since other nodes read 'scale' too: 'norm', 'other'.",
     )
+
+
+def attention(net: Net, x: str) -> str:
+    """Of 4 heads, whose values have channels that are larger than others."""
+    parts = []
+    for name in "qkv":
+        matrix = RANDOM.normal(size=(32, 32)) * (outliers() if name == "v" else 1.0) / 6
+        part = net.node("MatMul", x, net.constant(name, matrix.astype(np.float32)))
+        part = net.node("Add", part, net.constant(f"{name}_bias", RANDOM.normal(size=32).astype(np.float32)))
+        heads = net.node("Reshape", part, net.constant(f"{name}_heads", np.array([-1, 6, 4, 8])))
+        parts.append(net.node("Transpose", heads, perm=[0, 2, 3, 1] if name == "k" else [0, 2, 1, 3]))
+    weights = net.node("Softmax", net.node("MatMul", parts[0], parts[1]), axis=-1)
+    made = net.node("Transpose", net.node("MatMul", weights, parts[2]), perm=[0, 2, 1, 3])
+    return net.node("Reshape", made, net.constant("rows", np.array([-1, 6, 32])), out="attended")
+
+
+def test_what_attention_hands_on_is_smoothed_in_the_weights_in_front():
+    net = Net()
+    model = net.model(net.node("MatMul", attention(net, net.input("x", "n", 6, 32)), weight(net, "w"), out="y"))
+    found, plain = quantized(model, "smoothquant"), quantized(model)
+    assert any(note.startswith("'attended' is smoothed with alpha 0.") for note in attempt(found).notes)
+    assert attempt(found).drift < 1e-5
+    assert sqnr(found) > sqnr(plain) + 2.0
+    assert len(found.model.graph.node) == len(plain.model.graph.node)
+
+
+def gelu(net: Net, x: str, *, half: bool) -> str:
+    """As it is exported, with a factor at its end or at its start."""
+    erf = net.node("Erf", net.node("Div", x, net.constant("root", np.sqrt(np.float32(2)))))
+    share = net.node("Add", erf, net.constant("one", 1.0))
+    if half:
+        return net.node("Mul", net.node("Mul", x, share), net.constant("half", 0.5), out="gelu")
+    return net.node("Mul", x, net.node("Mul", share, net.constant("half", 0.5)), out="gelu")
+
+
+@pytest.mark.parametrize("half", [True, False], ids=["with a factor", "without"])
+def test_behind_gelu_its_factor_takes_units_up_or_else_a_mul_that_is_added(half):
+    net = Net()
+    wide = np.diag(outliers()) + RANDOM.normal(size=(32, 32)) / 10
+    made = gelu(
+        net, net.node("MatMul", net.input("x", "n", 6, 32), net.constant("v", wide.astype(np.float32))), half=half
+    )
+    model = net.model(net.node("MatMul", made, weight(net, "w"), out="y"))
+    found, plain = quantized(model, "smoothquant"), quantized(model)
+    (note,) = attempt(found).notes
+    assert note.startswith("'gelu' is smoothed with alpha 0.")
+    assert ("in a Mul that is added: 'gelu_Mul'." in note) == (not half)
+    assert attempt(found).drift < 1e-5
+    assert sqnr(found) > sqnr(plain) + 3.0
+    assert len(found.model.graph.node) == len(plain.model.graph.node) + (not half)
+    assert not lint(found.model)
+
+
+def test_no_mul_is_added_where_little_of_the_error_would_go():
+    net = Net()
+    wide = np.diag(outliers()) ** 0.2 + RANDOM.normal(size=(32, 32)) / 10
+    x = net.node("MatMul", net.input("x", "n", 6, 32), net.constant("v", wide.astype(np.float32)))
+    model = net.model(net.node("MatMul", gelu(net, x, half=False), weight(net, "w"), out="y"))
+    assert quantized(model, "smoothquant").model.SerializeToString() == quantized(model).model.SerializeToString()
+
+
+def test_channels_behind_an_activation_function_are_left_to_equalization():
+    net = Net()
+    wide = (RANDOM.normal(size=(32, 32)) * outliers()).astype(np.float32)
+    x = net.node("Relu", net.node("MatMul", net.input("x", "n", 6, 32), net.constant("v", wide)))
+    model = net.model(net.node("MatMul", x, weight(net, "w"), out="y"))
+    assert attempt(quantized(model, "smoothquant")).refusal == IDLE
+    assert sqnr(quantized(model, "equalization")) > sqnr(quantized(model)) + 2.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_transformers_compute_the_same(seed):
+    """A block of opset 13, with all that is smoothed."""
+    rng = np.random.default_rng(seed)
+    net = Net(opset=13)
+    made = attention(net, normalized(net, net.input("x", "n", 6, 32), np.exp(rng.normal(size=32)).astype(np.float32)))
+    wide = (rng.normal(size=(32, 32)) * np.exp(rng.normal(size=32))).astype(np.float32)
+    made = gelu(net, net.node("MatMul", made, net.constant("wide", wide)), half=bool(seed % 2))
+    found = quantized(net.model(net.node("MatMul", made, weight(net, "w"), out="y")), "smoothquant")
+    assert attempt(found).is_taken
+    assert attempt(found).drift < 1e-5
