@@ -46,16 +46,16 @@ class SmoothQuant:
     """Divides channels by s = max|x| ** alpha / max|w| ** (1 - alpha), and multiplies weights by it.
 
     Xiao et al. 2023, equation 4, with the alpha of each layer that makes the smallest error of what its readers
-    compute. What takes the division up is the scale and bias of a LayerNormalization, in one node or in many, the
-    weights of a MatMul or Gemm in front, such as those of the values of an attention, or the number that a product
-    ends with anyway, as GELU does. A Mul is added where none of these is there, if most of the error goes.
+    compute. What takes the division up is the scale and bias of a LayerNormalization, in one node or in many, or the
+    weights of a MatMul or Gemm in front, such as those of the values of an attention. If most of the error goes, it is
+    the number that a product ends with anyway, as GELU does, or where there is none a Mul that is added.
 
     Channels behind an activation function that hands units on, such as Relu, and all that Conv reads are left to
     equalization, which comes next: it knows what share of their numbers is 0, and on these smoothing first loses.
 
     Attributes:
         strengths: alphas that are compared.
-        rest: the share of the error that may be left at the most where a Mul is added; 0 adds none.
+        rest: the share of the error that may be left at the most where a Mul takes the division up; 0 leaves all these.
     """
 
     name: ClassVar[str] = "smoothquant"
@@ -70,15 +70,15 @@ class SmoothQuant:
         quantized = frozenset(decision.site.tensor for decision in case.plan.quantized)
         shut = tuple(tensor for tensor in closed(case.view, lanes) if tensor in quantized)
         trial = _Trial.of(case, opened(case.view, shut), quantized)
-        added = frozenset(tensor for tensor in shut if not has_number(case.view, tensor))
-        bars = {tensor: self.rest if tensor in added else WORTH for tensor in trial.layers}
+        bars = {tensor: self.rest if tensor in shut else WORTH for tensor in trial.layers}
         chosen = dict(trial.chosen(bars, self.strengths))
         view = opened(case.view, (tensor for tensor in shut if tensor in chosen))
         after = lanes_of(view)
         units, notes = np.ones(after.scales.size), []
         for tensor, (alpha, found) in chosen.items():
             units[after.scales[after.of[tensor].ravel()]] = found
-            how = f", in a Mul that is added: '{view.producers[tensor].name}'" if tensor in added else ""
+            is_added = tensor in shut and not has_number(case.view, tensor)
+            how = f", in a Mul that is added: '{view.producers[tensor].name}'" if is_added else ""
             notes.append(f"'{tensor}' is smoothed with alpha {alpha:g}{how}.")
         notes += _reasons(lanes, trial.left(case.view, lanes))
         nothing = "Nothing that MatMul and Gemm read is smoothed: there is none, or the error would not get smaller."
