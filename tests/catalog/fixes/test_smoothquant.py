@@ -11,6 +11,7 @@ import onnxq
 from onnxq import Recipe
 from onnxq.pipeline.fixing import IDLE
 from onnxq.pipeline.linting import lint
+from onnxq.runtimes.tensorrt import compile_ahead_of_time, compute_nodes, int8_nodes
 
 RANDOM = np.random.default_rng(13)
 CALIB = {"x": RANDOM.normal(size=(64, 6, 32)).astype(np.float32)}
@@ -176,6 +177,19 @@ def test_behind_gelu_its_factor_takes_units_up_or_else_a_mul_that_is_added(half)
     assert sqnr(found) > sqnr(plain) + 3.0
     assert len(found.model.graph.node) == len(plain.model.graph.node) + (not half)
     assert not lint(found.model)
+
+
+@pytest.mark.tensorrt
+def test_a_mul_that_is_added_costs_no_kernel():
+    net = Net()
+    wide = np.diag(outliers()).astype(np.float32)
+    made = gelu(net, net.node("MatMul", net.input("x", "n", 6, 32), net.constant("v", wide)), half=False)
+    model = net.model(net.node("MatMul", made, weight(net, "w"), out="y"))
+    found, plain = quantized(model, "smoothquant"), quantized(model)
+    assert "gelu_Mul" in [node.name for node in found.model.graph.node]
+    before, after = (compile_ahead_of_time(result.model) for result in (plain, found))
+    assert len(after.layers) == len(before.layers)
+    assert int8_nodes(after) == int8_nodes(before) == compute_nodes(after)
 
 
 def test_no_mul_is_added_where_little_of_the_error_would_go():
