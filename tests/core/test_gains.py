@@ -41,3 +41,10 @@ def test_a_relu_lets_the_share_pass_that_was_seen():
     found = gains(text, {"b": np.array([0.25, 1.0])})
     assert found.tensor("a").ravel() == pytest.approx(found.tensor("b").ravel() * [0.25, 1.0])
     assert gains(text).tensor("a").ravel() == pytest.approx(found.tensor("b").ravel() * 0.5)
+
+
+@pytest.mark.parametrize(("op", "energies"), [("Mul", [4.0, 9.0]), ("Div", [1 / 4, 1 / 9])])
+def test_a_number_for_each_channel_multiplies_noise(op, energies):
+    factors = np.array([2.0, -3.0], np.float32)[:, None, None]
+    found = gains(f"a = Conv(x, v[2,2,1,1])\nb = {op}(a, k[2,1,1])\nc = Conv(b, w[2,2,1,1])", k=factors)
+    assert found.tensor("a").ravel() == pytest.approx(found.tensor("b").ravel() * energies)

@@ -106,3 +106,32 @@ class TestPieces:
 
     def test_what_is_read_from_a_place_on_ends_with_the_outputs(self):
         assert [sorted(self.VIEW.read_from(place)) for place in (2, 4)] == [["a", "b", "c", "d", "k"], ["d"]]
+
+
+class TestEdits:
+    """Nodes that come and go."""
+
+    VIEW = sketch(
+        """
+        a = Relu(x)
+        b = Mul(a, k[4])
+        c = Mul(b, k[4])
+        d = Relu(a)
+        """
+    )
+
+    def test_nodes_are_put_right_behind_what_they_read(self):
+        node = Node("new", "Relu", ("a",), ("e",))
+        assert [node.name for node in self.VIEW.behind("a", (node,)).nodes] == ["a", "new", "b", "c", "d"]
+        assert self.VIEW.behind("x", (node,)).nodes[0] == node
+
+    def test_what_nobody_needs_goes_with_its_constants(self):
+        view = replace(self.VIEW, outputs=("d",))
+        after = view.without_idle(node for node in view.nodes if node.op == "Mul")
+        assert ([node.name for node in after.nodes], set(after.constants)) == (["a", "d"], set())
+
+    def test_what_somebody_needs_stays_and_so_does_what_was_not_asked_for(self):
+        view = replace(self.VIEW, outputs=("d",))
+        asked = [node for node in view.nodes if node.name in "ab"]
+        assert view.without_idle(asked) == view
+        assert replace(view, captured=frozenset("c")).without_idle(view.nodes).nodes == view.nodes

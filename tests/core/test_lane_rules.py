@@ -230,14 +230,15 @@ class TestLeaky:
         [
             ("LeakyRelu", ("h",), {"alpha": 0.2}),
             ("PRelu", ("h", "c"), {}),
-            ("Mul", ("h", "c"), {}),
-            ("Mul", ("c", "h"), {}),
-            ("Div", ("h", "c"), {}),
+            ("Mul", ("h", "d"), {}),
+            ("Mul", ("d", "h"), {}),
+            ("Div", ("h", "d"), {}),
         ],
     )
     def test_any_unit_passes_but_no_shift(self, op, operands, attributes):
         net = Bench()
         net.numbers("c", 4, 1, 1)
+        net.numbers("d", 1)
         net.conv(net.node(op, *operands, out="r", **attributes), "y")
         lanes = net.lanes("y")
         assert scales(lanes, "r") == [1, 2, 3, 4]
@@ -258,6 +259,43 @@ class TestLeaky:
         net = Bench()
         net.node("Mul", "h", net.numbers("c", 3, 1, 4, 1, 1), out="y")
         assert refusal(net, "y") == "it has more axes behind"
+
+
+class TestMultiplied:
+    @pytest.mark.parametrize(("op", "operands"), [("Mul", ("h", "c")), ("Mul", ("c", "h")), ("Div", ("h", "c"))])
+    def test_a_number_for_each_channel_makes_lanes_of_any_unit(self, op, operands):
+        net = Bench()
+        net.numbers("c", 4, 1, 1)
+        net.conv(net.node(op, *operands, out="r"), "y")
+        lanes = net.lanes("y")
+        assert scales(lanes, "r") == scales(lanes, "h") == [1, 2, 3, 4]
+        assert not set(lanes.scales[lanes.of["r"]].ravel()) & set(lanes.scales[lanes.of["h"]].ravel())
+        assert shifts(lanes, "r") == shifts(lanes, "h") == [0] * 4
+        assert random_error(net.model("y")) <= EXACT
+
+    def test_of_numbers_whose_unit_is_fixed_too(self):
+        """As the scale of a LayerNormalization in many nodes does."""
+        net = Bench()
+        net.node("Mul", net.node("Tanh", "h", out="t"), net.numbers("c", 4, 1, 1), out="r")
+        lanes = net.lanes(net.conv("r", "y"))
+        assert scales(lanes, "r") == [1, 2, 3, 4]
+        assert random_error(net.model("y")) <= EXACT
+
+    @pytest.mark.parametrize("shape", [(5, 6), (1, 4, 5, 6), ()], ids=["for each place", "for all", "one"])
+    def test_units_pass_where_the_constant_is_not_for_channels(self, shape):
+        net = Bench()
+        net.conv(net.node("Mul", "h", net.numbers("c", *shape), out="r"), "y")
+        lanes = net.lanes("y")
+        assert lanes.scales[lanes.of["r"]].tolist() == lanes.scales[lanes.of["h"]].tolist()
+        assert random_error(net.model("y")) <= EXACT
+
+    def test_units_pass_where_others_read_the_constant(self):
+        net = Bench()
+        net.node("Mul", "h", net.numbers("c", 4, 1, 1), out="r")
+        net.conv(net.node("Mul", "r", "c", out="s"), "y")
+        lanes = net.lanes("y")
+        assert lanes.scales[lanes.of["s"]].tolist() == lanes.scales[lanes.of["h"]].tolist()
+        assert random_error(net.model("y")) <= EXACT
 
 
 class TestAdded:

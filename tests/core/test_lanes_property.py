@@ -185,13 +185,26 @@ class Weaver:
         _, channels, height, width = self.shape(x)
         flat = self.net.node("Reshape", x, self.indices(-1, channels, height * width))
         rows = self.net.node("Transpose", flat, perm=[0, 2, 1])
-        if channels > 2 and self.pick((True, False)):
-            rows = self.net.node("LayerNormalization", rows, self.numbers(channels), *self.bias(channels), axis=-1)
+        if channels > 2:
+            rows = self.pick((self.normalized, self.decomposed, lambda rows, _: rows))(rows, channels)
         rows = self.net.node("MatMul", rows, self.weight(channels, 4))
         if self.pick((True, False)):
             rows = self.net.node("Add", rows, self.numbers(4))
         back = self.net.node("Transpose", rows, perm=[0, 2, 1])
         return self.node("Reshape", back, self.indices(-1, 4, height, width))
+
+    def normalized(self, x: str, channels: int) -> str:
+        return self.net.node("LayerNormalization", x, self.numbers(channels), *self.bias(channels), axis=-1)
+
+    def decomposed(self, x: str, channels: int) -> str:
+        """The same in many nodes; one in two without a bias."""
+        last = self.indices(-1)
+        centred = self.net.node("Sub", x, self.net.node("ReduceMean", x, last))
+        squares = self.net.node("Pow", centred, self.net.constant("two", 2.0))
+        variance = self.net.node("Add", self.net.node("ReduceMean", squares, last), self.net.constant("least", 1e-5))
+        x = self.net.node("Div", centred, self.net.node("Sqrt", variance))
+        x = self.net.node("Mul", x, self.numbers(channels))
+        return self.net.node("Add", x, self.numbers(channels)) if self.pick((True, False)) else x
 
     def head(self, x: str) -> str:
         flat = self.net.node("Flatten", x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxq.core.steps import Seen, Steps
+from onnxq.core.steps import Seen, Steps, common_size
 
 
 def steps(*batches):
@@ -71,3 +71,9 @@ def test_the_middle_lets_codes_hold_all_of_them():
     found = Steps(0.0, 0.5, 256)
     assert found.middle == 64.0
     assert ((np.array([0.0, 127.5]) - found.middle) / found.size).tolist() == [-128.0, 127.0]
+
+
+def test_one_scale_stores_channels_that_have_it_in_common():
+    assert common_size((Steps(0.0, 0.5, 100), Steps(-50.0, 0.5, 200))) == 0.5
+    assert common_size((Steps(0.0, 0.5, 100), Steps(0.0, 0.4, 100))) is None
+    assert common_size((Steps(0.0, 0.5, 256),)) is None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxq.core.border import border
 from onnxq.core.channels import weight_channels
 from onnxq.core.graph import GraphView, Node
-from onnxq.core.lane_rules import is_own
+from onnxq.core.lane_rules import factors, is_own
 from onnxq.core.lanes import Lanes
 
 Real = NDArray[np.float64]
@@ -182,6 +182,17 @@ def _added(work: _Work, node: Node) -> None:
     work.nodes.append(node)
 
 
+def _multiplied(work: _Work, node: Node) -> None:
+    """Where what is made has units of its own, the constant takes them up; elsewhere they are those of what is read."""
+    place = factors(work.view, node)
+    if place is not None:
+        ratio = work.scale(node.inputs[1 - place]) / work.scale(node.outputs[0])
+        given = work.view.constants[node.inputs[place]]
+        after = given * (ratio if node.op == "Mul" else 1.0 / ratio)
+        node = node if (ratio == 1.0).all() else work.stored(node, place, after.reshape(given.shape), "factor")
+    work.nodes.append(node)
+
+
 def _padded(work: _Work, node: Node) -> None:
     shift = float(work.shift(node.outputs[0]).flat[0])
     work.nodes.append(work.stored(node, 2, np.array(-shift), "value") if shift else node)
@@ -201,6 +212,8 @@ CHANGES: Mapping[str, Callable[[_Work, Node], None]] = {
     **dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "MatMul"), _linear),
     **dict.fromkeys(("Relu", "Clip"), _clipped),
     "LayerNormalization": _normalized,
+    "Mul": _multiplied,
+    "Div": _multiplied,
     "Add": _added,
     "Pad": _padded,
 }

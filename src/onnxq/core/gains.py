@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from onnxq.core.channels import weight_channels
 from onnxq.core.graph import GraphView, Node, Site
+from onnxq.core.lane_rules import factors
 from onnxq.core.lanes import FIXED, Lanes
 
 Real = NDArray[np.float64]
@@ -95,6 +96,10 @@ class Gains:
             return made * (ACTIVE if share is None or share.size != made.size else share.reshape(made.shape))
         if node.op in MEANS:
             return made / max(1, self._numbers(tensor) // max(1, self._numbers(node.outputs[0])))
+        place = factors(self._view, node) if node.op in ("Mul", "Div") else None
+        if place is not None and node.name not in self._lanes.frozen:
+            given = self._view.constants[node.inputs[place]].astype(np.float64)
+            return np.asarray(made * (given if node.op == "Mul" else 1.0 / given) ** 2)
         return made
 
     def _numbers(self, tensor: str) -> int:

@@ -119,6 +119,23 @@ class GraphView:
         """The inputs of `node` that are computed at run time."""
         return tuple(tensor for tensor in node.inputs if tensor and not self.is_constant(tensor))
 
+    def behind(self, tensor: str, nodes: Iterable[Node]) -> GraphView:
+        """The graph with more nodes right behind the one that makes `tensor`; in front of all if none does."""
+        place = 1 + max((number for number, node in enumerate(self.nodes) if tensor in node.outputs), default=-1)
+        return replace(self, nodes=(*self.nodes[:place], *nodes, *self.nodes[place:]))
+
+    def without_idle(self, nodes: Iterable[Node]) -> GraphView:
+        """The graph without those of some nodes that nobody needs any more, and without constants of theirs alone."""
+        asked = {node.name for node in nodes}
+        needed, kept = {*self.outputs, *self.captured}, []
+        for node in reversed(self.nodes):
+            if node.name not in asked or not needed.isdisjoint(node.outputs):
+                kept.append(node)
+                needed.update(node.inputs)
+        read = {tensor for node in self.nodes for tensor in node.inputs}
+        constants = {name: array for name, array in self.constants.items() if name in needed or name not in read}
+        return replace(self, nodes=tuple(reversed(kept)), constants=constants)
+
     def read_from(self, place: int) -> frozenset[str]:
         """The tensors that are needed behind node number `place` - 1: read there, or outputs of the graph."""
         nodes = self.nodes[place:]

@@ -108,8 +108,23 @@ def clipped(survey: Survey, node: Node) -> str | None:
     return rectified(survey, node)
 
 
+def multiplied(survey: Survey, node: Node) -> str | None:
+    """Mul, Div by a constant: numbers of its own for each channel make lanes of any unit, as in a normalization."""
+    place = factors(survey.view, node)
+    if place is None:
+        return leaky(survey, node)
+    ids, given = survey.lanes(node.inputs[1 - place]), survey.view.constants[node.inputs[place]]
+    shape = (*[1] * (ids.ndim - given.ndim), *given.shape)
+    if given.ndim > ids.ndim or np.broadcast_shapes(ids.shape, shape) != shape:
+        return leaky(survey, node)
+    survey.of[node.outputs[0]] = survey.new(shape)
+    for lanes in (ids, survey.of[node.outputs[0]]):
+        survey.fix(lanes, scales=False)
+    return None
+
+
 def leaky(survey: Survey, node: Node) -> str | None:
-    """LeakyRelu, PRelu, and multiplication by a constant: any positive unit passes, no shift does."""
+    """LeakyRelu, PRelu, and multiplication by one constant: any positive unit passes, no shift does."""
     variables = survey.view.variable_inputs(node)
     if len(variables) != 1 or (variables[0] != node.inputs[0] and node.op != "Mul"):
         return "it multiplies lanes by each other"
@@ -161,6 +176,16 @@ def averaged(survey: Survey, node: Node) -> str | None:
 
 def untouched(_: Survey, __: Node) -> str | None:
     """Shape, Size: they do not look at numbers."""
+    return None
+
+
+def factors(view: GraphView, node: Node) -> int | None:
+    """Which input of a Mul or Div is a constant of its own, with a number for each channel, that can take units up."""
+    for place in (1, 0) if node.op == "Mul" else (1,):
+        tensor = node.inputs[place]
+        if view.is_constant(tensor) and not _unusable(view, node, (place,)) and is_own(view, tensor):
+            shape = view.constants[tensor].shape
+            return place if 1 < max(shape, default=1) == view.constants[tensor].size else None
     return None
 
 
@@ -242,8 +267,8 @@ RULES: Mapping[str, Rule] = {
     "Relu": rectified,
     "Clip": clipped,
     "Add": added,
-    "Mul": leaky,
-    "Div": leaky,
+    "Mul": multiplied,
+    "Div": multiplied,
     "Transpose": transposed,
     "Concat": concatenated,
     "Split": split,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,6 +69,12 @@ class Seen:
     def steps(self) -> Iterator[Steps | None]:
         """The steps of each channel; None where the numbers lie on none."""
         return (_steps(row.astype(np.float64)) for row in self.numbers)
+
+
+def common_size(steps: Sequence[Steps]) -> float | None:
+    """The scale that alone stores channels with these steps exactly; None if there is none."""
+    sizes = {round(one.size / steps[0].size, 3) for one in steps}
+    return steps[0].size if len(sizes) == 1 and all(one.are_even for one in steps) else None
 
 
 def _steps(numbers: NDArray[np.float64]) -> Steps | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import onnx
 import pytest
+from onnx.numpy_helper import to_array
 from tests.net import Net
 
 import onnxq
@@ -114,3 +118,55 @@ def test_the_plan_is_the_one_that_was_made_for_the_model():
 
 def test_what_comes_out_passes_lint():
     assert not lint(quantized(NORMALIZED, "first-layer").model)
+
+
+def preprocessed(*, raw: bool):
+    """The same convolution of pixels, behind preprocessing that is part of the graph."""
+    net = Net()
+    net.weights.update({name: to_array(tensor) for name, tensor in zip("wb", MODEL.graph.initializer, strict=True)})
+    tensor = net.input("x", *((1, 8, 8, 3) if raw else (1, 3, 8, 8)))
+    tensor = net.node("Cast", tensor, to=1) if raw else tensor
+    axes = (3,) if raw else (3, 1, 1)
+    for op, value in (("Div", 255.0), ("Sub", MEAN.ravel() / 255), ("Div", DEVIATION.ravel() / 255)):
+        constant = np.float32(value) if np.ndim(value) == 0 else value.astype(np.float32).reshape(axes)
+        tensor = net.node(op, tensor, net.constant(f"c{len(net.weights)}", constant))
+    tensor = net.node("Transpose", tensor, perm=[0, 3, 1, 2]) if raw else tensor
+    net.node("Conv", tensor, "w", "b", out="y", pads=[1] * 4)
+    model = net.model("y")
+    if raw:
+        model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    return model, (PIXELS.transpose(0, 2, 3, 1).astype(np.uint8) if raw else PIXELS)
+
+
+@pytest.mark.parametrize("raw", [False, True], ids=["float", "bytes of images"])
+@pytest.mark.parametrize("rest", ["fp32", "fp16"])
+def test_preprocessing_in_the_graph_goes_into_the_weights(raw, rest):
+    model, pixels = preprocessed(raw=raw)
+    data = {"x": pixels}
+    recipe = Recipe(rest=rest, include=("op:Conv",))
+    plain = onnxq.quantize(model, data, recipe, evaluation=data)
+    exact = onnxq.quantize(model, data, replace(recipe, fixes=("first-layer",)), evaluation=data)
+    (attempt,) = exact.report.fixes.attempts
+    start = next((node.output[0] for node in model.graph.node if node.op_type == "Cast"), "x")
+    assert attempt.notes == (f"Sub makes whole numbers of '{start}', in place of Div, Sub, Div.",)
+    assert attempt.drift < 1e-5
+    assert front(exact) == ["Sub"]
+    assert "Div" in [node.op for node in view(plain.model).nodes]
+    assert "Div" not in [node.op for node in view(exact.model).nodes]
+    assert [float(params.scale) for params in exact.scales.activations.values()] == [1.0]
+    assert sqnr(exact) > sqnr(plain) + 1.0
+    assert not lint(exact.model)
+    again = onnxq.quantize(model, data, replace(recipe, fixes=("first-layer",)), plan=exact.plan, evaluation=data)
+    assert again.model.SerializeToString() == exact.model.SerializeToString()
+
+
+def test_what_turns_numbers_around_is_left():
+    net = Net()
+    net.weights.update({name: to_array(tensor) for name, tensor in zip("wb", MODEL.graph.initializer, strict=True)})
+    dark = net.node("Sub", net.constant("white", 255.0), net.input("x", 1, 3, 8, 8), out="dark")
+    net.node("Conv", dark, "w", "b", out="y", pads=[1] * 4)
+    data = {"x": PIXELS}
+    recipe = Recipe(rest="fp32", fixes=("first-layer",), include=("op:Conv",))
+    assert notes(onnxq.quantize(net.model("y"), data, recipe, evaluation=data)) == (
+        "What makes 'dark' of 'x' turns numbers around, so it is left.",
+    )
