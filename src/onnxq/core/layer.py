@@ -94,6 +94,11 @@ class Layer:
         """The weight in `view`, as matrices."""
         return self.linear.matrices(view.constants[self.site.tensor]).astype(np.float64)
 
+    def rounded(self, view: GraphView) -> NDArray[np.float64]:
+        """The weight in `view` as it is stored, as matrices."""
+        most = self.weight.format.high
+        return np.clip(np.rint(self.matrices(view) / self.steps), -most, most) * self.steps
+
     @property
     def steps(self) -> NDArray[np.float64]:
         """The scales of the weight: (groups, rows, 1)."""
@@ -121,10 +126,16 @@ class Layer:
     def offset(self, view: GraphView) -> NDArray[np.float64]:
         """What the node itself adds to each output channel; zeros where a bias is added behind it."""
         site = self.bias(view)
-        count = self.linear.outputs
-        if site is None or not site.tensor or site.node != self.node.name:
+        own = site is not None and site.node == self.node.name
+        return self.constant(view) if own else np.zeros(self.linear.outputs)
+
+    def constant(self, view: GraphView) -> NDArray[np.float64]:
+        """The bias of each output channel, wherever it is added; zeros without one."""
+        site, count = self.bias(view), self.linear.outputs
+        if site is None or not site.tensor:
             return np.zeros(count)
-        return np.broadcast_to(view.constants[site.tensor].reshape(-1), count).astype(np.float64)
+        bias = np.atleast_1d(view.constants[site.tensor])
+        return np.broadcast_to(bias.reshape(-1, bias.shape[-1]).mean(0, np.float64), count)
 
     def shifted(self, view: GraphView, shift: NDArray[np.float64]) -> GraphView:
         """The graph with `shift`, a number per output channel, added to the layer's bias, where it can have one."""
