@@ -108,6 +108,20 @@ def _moved(work: _Work, node: Node, tensor: str) -> Expectation | None:
     return Expectation(mean, variance, all(work.known[source].is_normal for source in sources))
 
 
+def _padded(work: _Work, node: Node, tensor: str) -> Expectation | None:
+    """Pad, where it adds channels: their zeros have the mean 0, and the others stay as they are."""
+    found = _moved(work, node, tensor)
+    if found is None:
+        return None
+    ids, made = (work.lanes.of[name] for name in (node.inputs[0], tensor))
+    axes = work.view.constants[node.inputs[3]] if node.inputs[3:] and node.inputs[3] else np.arange(ids.ndim)
+    widths = work.view.constants[node.inputs[1]].reshape(2, -1).sum(0)
+    if any(ids.shape[axis] == 1 for axis in axes[widths > 0]):
+        return None
+    mean, variance = (np.where(np.isin(made, ids), part, 0.0) for part in (found.mean, found.variance))
+    return Expectation(mean, variance, found.is_normal)
+
+
 def _bent(work: _Work, node: Node, _: str) -> Expectation | None:
     """Relu, Clip, LeakyRelu, PRelu of what is normally distributed."""
     found = work.known.get(node.inputs[0])
@@ -160,6 +174,7 @@ RULES: Mapping[str, Callable[[_Work, Node, str], Expectation | None]] = {
     **dict.fromkeys(("Concat", "Split", "Slice", "Gather"), _moved),
     **dict.fromkeys(("Relu", "Clip", "LeakyRelu", "PRelu"), _bent),
     **dict.fromkeys(("AveragePool", "GlobalAveragePool", "ReduceMean"), _averaged),
+    "Pad": _padded,
     "Add": _added,
     "Mul": _multiplied,
 }

@@ -126,16 +126,21 @@ class Layer:
     def offset(self, view: GraphView) -> NDArray[np.float64]:
         """What the node itself adds to each output channel; zeros where a bias is added behind it."""
         site = self.bias(view)
-        own = site is not None and site.node == self.node.name
-        return self.constant(view) if own else np.zeros(self.linear.outputs)
+        count = self.linear.outputs
+        if site is None or not site.tensor or site.node != self.node.name:
+            return np.zeros(count)
+        return np.broadcast_to(view.constants[site.tensor].reshape(-1), count).astype(np.float64)
 
     def constant(self, view: GraphView) -> NDArray[np.float64]:
-        """The bias of each output channel, wherever it is added; zeros without one."""
-        site, count = self.bias(view), self.linear.outputs
-        if site is None or not site.tensor:
-            return np.zeros(count)
-        bias = np.atleast_1d(view.constants[site.tensor])
-        return np.broadcast_to(bias.reshape(-1, bias.shape[-1]).mean(0, np.float64), count)
+        """What is added to each output channel, by the node and behind it: the mean over all places."""
+        found, convolves = self.offset(view), self.node.op == "Conv"
+        for tensor in Tail.of(view, view.by_name[self.node.name]).constants:
+            added = np.atleast_1d(view.constants[tensor])
+            rank = len(self.linear.shape) if convolves else added.ndim
+            added = added.reshape(*[1] * (rank - added.ndim), *added.shape)
+            axis = 1 if convolves else rank - 1
+            found = found + added.mean(tuple(at for at in range(rank) if at != axis), np.float64)
+        return found
 
     def shifted(self, view: GraphView, shift: NDArray[np.float64]) -> GraphView:
         """The graph with `shift`, a number per output channel, added to the layer's bias, where it can have one."""

@@ -27,8 +27,8 @@ class AnalyticBiasCorrection:
     Nagel et al. 2019, section 4.2 and appendix C. E[x] is that behind a BatchNormalization, folded or not, as far as
     Relus and what else is in `core/expectation.py` lets it through. A convolution that pads reads zeros near its
     borders: each tap counts with the share of the places where it reads numbers of the input, so that the mean over all
-    places is right; where sizes are known at run time only, as if all places lay inside. What other fixes have put into
-    biases is replaced, so it must come behind those that change weights.
+    places is right; where sizes are known at run time only, as if all places lay inside. Constants behind a layer count
+    as parts of b. What other fixes have put into biases is replaced, so it comes behind those that change weights.
     """
 
     name: ClassVar[str] = "analytic-bias-correction"
