@@ -119,7 +119,7 @@ class TestSums:
     def test_constants_shift_and_stretch(self):
         moved = {"k": np.array([1, 2, 3, 4], np.float32).reshape(1, 4, 1, 1), "f": np.float32(2)}
         found = known("a = Add(k[1,4,1,1], x)\nb = Mul(a, f[])\nc = Relu(b)", **moved)["c"]
-        right = Normal((X.mean + [1, 2, 3, 4]) * 2, X.deviation * 2).clipped(0.0, math.inf)
+        right = Normal((X.mean + np.array([1, 2, 3, 4])) * 2, X.deviation * 2).clipped(0.0, math.inf)
         np.testing.assert_allclose([found.mean.ravel(), found.variance.ravel()], right)
 
     @pytest.mark.parametrize("text", ["a = Add(x, x)", "a = Add(x, z)", "a = Mul(x, y)"])
