@@ -101,6 +101,17 @@ class TestMoves:
         found = mean("a = Pad(x, p[8])", shapes={"a": (2, 6, 6, 6)}, p=indices(0, 1, 0, 0, 0, 1, 0, 0))
         np.testing.assert_array_equal(found, [0, *X.mean, 0])
 
+    def test_new_channels_of_another_number_have_that_as_their_mean(self):
+        """Zeros that full-range has moved."""
+        pads = {"p": indices(1, 1), "v": np.float32(-3.0), "i": indices(1)}
+        found = known("a = Pad(x, p[2], v[], i[1])", {"a": (2, 6, 6, 6)}, **pads)["a"]
+        assert found.mean.ravel().tolist() == [-3.0, *X.mean, -3.0]
+        assert found.variance.ravel().tolist() == [0.0, *X.deviation**2, 0.0]
+
+    @pytest.mark.parametrize("text", ["a = Pad(x, z)", "a = Pad(x, p[8]) mode=1"])
+    def test_what_is_padded_with_something_unknown_is_unknown(self, text):
+        assert "a" not in known(text, p=indices(0, 1, 0, 0, 0, 1, 0, 0))
+
     def test_zeros_around_an_image_change_its_mean(self):
         assert "a" not in known("a = Pad(x, p[8])", {"a": (2, 4, 8, 8)}, p=indices(0, 0, 1, 1, 0, 0, 1, 1))
 

@@ -1,4 +1,4 @@
-"""Real models with fixes: what they gain at least, that float models stay what they are, and that cores change no byte."""
+"""Real models with fixes: what they gain, that float models stay what they are, and that cores change no byte."""
 
 from __future__ import annotations
 

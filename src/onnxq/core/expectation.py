@@ -108,18 +108,20 @@ def _moved(work: _Work, node: Node, tensor: str) -> Expectation | None:
     return Expectation(mean, variance, all(work.known[source].is_normal for source in sources))
 
 
-def _padded(work: _Work, node: Node, tensor: str) -> Expectation | None:
-    """Pad, where it adds channels: their zeros have the mean 0, and the others stay as they are."""
-    found = _moved(work, node, tensor)
-    if found is None:
+def _padded(work: _Work, node: Node, _: str) -> Expectation | None:
+    """Pad, where it adds channels: these hold one number, and the others stay as they are."""
+    one, view = work.known.get(node.inputs[0]), work.view
+    plain = node.attributes.get("mode", b"constant") in (b"constant", "constant")
+    if one is None or not plain or not all(view.is_constant(tensor) for tensor in node.inputs[1:] if tensor):
         return None
-    ids, made = (work.lanes.of[name] for name in (node.inputs[0], tensor))
-    axes = work.view.constants[node.inputs[3]] if node.inputs[3:] and node.inputs[3] else np.arange(ids.ndim)
-    widths = work.view.constants[node.inputs[1]].reshape(2, -1).sum(0)
-    if any(ids.shape[axis] == 1 for axis in axes[widths > 0]):
+    pads, value, axes = (view.constants.get(tensor) for tensor in (*node.inputs[1:], "", "")[:3])
+    widths = np.zeros((one.mean.ndim, 2), np.int64)
+    widths[slice(None) if axes is None else axes] = 0 if pads is None else pads.reshape(2, -1).T
+    if (widths < 0).any() or widths[np.array(one.mean.shape) == 1].any():
         return None
-    mean, variance = (np.where(np.isin(made, ids), part, 0.0) for part in (found.mean, found.variance))
-    return Expectation(mean, variance, found.is_normal)
+    filler = 0.0 if value is None else float(value.reshape(()))
+    mean = np.pad(one.mean, widths, constant_values=filler)
+    return Expectation(mean, np.pad(one.variance, widths), one.is_normal)
 
 
 def _bent(work: _Work, node: Node, _: str) -> Expectation | None:
