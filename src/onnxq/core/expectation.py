@@ -58,7 +58,7 @@ def expectations(view: GraphView) -> Mapping[str, Expectation]:
         view: the graph, with the `normals` that it started from.
     """
     ranks = {tensor: len(view.shapes.get(tensor, ())) for tensor in view.normals}
-    told = {tensor: Expectation.of(normal, ranks[tensor]) for tensor, normal in view.normals.items() if ranks[tensor]}
+    told = {tensor: Expectation.of(view.normals[tensor], rank) for tensor, rank in ranks.items() if rank > 1}
     work = _Work(view, lanes_of(view, {tensor: one.mean.shape for tensor, one in told.items()}), {})
     for node in view.nodes:
         rule = None if node.domain else RULES.get(node.op)
