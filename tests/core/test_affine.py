@@ -13,6 +13,7 @@ from tests.moved import drawn, error, feeds, known, moved, random_error
 from onnxq import onnx_io
 from onnxq.core.affine import Affine, reparametrized
 from onnxq.core.lane_rules import lanes_of
+from onnxq.core.normal import Normal
 
 
 def changed(net, *outputs, tensor="h", scale=1.0, shift=0.0):
@@ -46,6 +47,19 @@ def test_if_nothing_moves_everything_stays_as_it_is():
     assert after.nodes == view.nodes
     assert after.constants.keys() == view.constants.keys()
     assert all(after.constants[name] is array for name, array in view.constants.items())
+
+
+def test_what_batchnorm_knows_is_known_in_the_new_unit_and_from_the_new_zero():
+    net = Bench()
+    view = onnx_io.view(known(net.model(net.conv("h", "y"))))
+    normal = Normal(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 1.0, 1.5, 2.0]))
+    lanes = lanes_of(view)
+    affine = drawn(lanes, np.random.default_rng(0))
+    after = reparametrized(replace(view, normals={"h": normal, "elsewhere": normal}), affine).normals
+    ids = lanes.of["h"].ravel()
+    np.testing.assert_allclose(after["h"].mean, normal.mean / affine.scale[ids] - affine.shift[ids])
+    np.testing.assert_allclose(after["h"].deviation, normal.deviation / affine.scale[ids])
+    assert after["elsewhere"] is normal
 
 
 def test_the_graph_that_was_given_is_not_touched():

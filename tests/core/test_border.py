@@ -8,7 +8,7 @@ import pytest
 from tests.net import Net
 
 from onnxq import onnx_io
-from onnxq.core.border import border, inside
+from onnxq.core.border import border, inside, shares
 from onnxq.core.graph import Node
 from onnxq.runtimes import onnxruntime
 
@@ -63,3 +63,25 @@ def test_without_a_kernel_wider_than_one_number_nothing_lacks_but_where_all_is_p
     net.node("Conv", net.input("x", 1, 1, 2, 2), net.constant("w", np.ones((1, 1, 1, 1))), out="y", pads=[1, 0, 0, 0])
     view = onnx_io.view(onnx.shape_inference.infer_shapes(net.model("y")))
     assert border(view, view.nodes[0], np.full((1, 1, 1, 1), 3.0)).tolist() == [[[[-3, -3], [0, 0], [0, 0]]]]
+
+
+def image(attributes, *sizes):
+    """A convolution of an image with a kernel of 3 x 3, and its view."""
+    net = Net()
+    net.node("Conv", net.input("x", 1, 1, *sizes), net.constant("w", np.ones((1, 1, 3, 3))), out="y", **attributes)
+    view = onnx_io.view(onnx.shape_inference.infer_shapes(net.model("y")))
+    return shares(view, view.nodes[0], (3, 3))
+
+
+def test_each_tap_reads_the_image_at_its_share_of_the_places():
+    """Of 4 x 4 places the upper left tap of a kernel reads 3 x 3."""
+    edge = np.array([3, 4, 3])
+    np.testing.assert_allclose(image({"pads": [1, 1, 1, 1]}, 4, 4), np.outer(edge, edge) / 16)
+
+
+def test_without_padding_it_always_does():
+    assert image({}, 4, 4).tolist() == np.ones((3, 3)).tolist()
+
+
+def test_where_sizes_are_not_known_all_places_count_as_inside():
+    assert image({"pads": [1, 1, 1, 1]}, "h", 4).tolist() == np.ones((3, 3)).tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.sketch import sketch
@@ -90,6 +92,38 @@ class TestBias:
     def test_one_that_is_computed_is_left(self):
         view = sketch("a = Gemm(x, w[4,4], c)")
         assert layer(view).bias(view) is None
+
+
+class TestConstant:
+    @pytest.mark.parametrize("text", ["a = Gemm(x, w[4,4], b[4])", "a = MatMul(x, w[4,4])\nc = Add(b[4], a)"])
+    def test_it_is_the_bias_wherever_it_is_added(self, text):
+        view = sketch(text)
+        view = replace(view, constants=view.constants | {"b": SHIFT.astype(np.float32)})
+        np.testing.assert_array_equal(layer(view).constant(view), SHIFT)
+
+    @pytest.mark.parametrize("shape", [(4, 1, 1), (1, 4, 2, 2)])
+    def test_what_a_convolution_gets_behind_it_counts_as_well(self, shape):
+        view = sketch("a = Conv(x, w[4,4,1,1], b[4])\nc = Add(a, k[4])")
+        spread = np.broadcast_to(SHIFT.reshape(4, 1, 1), shape[-3:]).reshape(shape)
+        view = replace(view, constants=view.constants | {"k": spread.astype(np.float32)})
+        np.testing.assert_array_equal(layer(view).constant(view), 1 + SHIFT)
+
+    @pytest.mark.parametrize("text", ["a = Gemm(x, w[4,4])", "a = MatMul(x, w[4,4])\nb = Add(a, y)"])
+    def test_without_a_bias_it_is_0(self, text):
+        view = sketch(text)
+        assert layer(view).constant(view).tolist() == [0.0] * 4
+
+    def test_of_one_that_differs_from_row_to_row_it_is_the_mean(self):
+        view = sketch("a = MatMul(x, w[4,4])\nc = Add(a, b[2,4])")
+        view = replace(view, constants=view.constants | {"b": np.array([SHIFT, SHIFT + 2], np.float32)})
+        np.testing.assert_array_equal(layer(view).constant(view), SHIFT + 1)
+
+
+def test_a_weight_is_rounded_to_the_codes_that_there_are():
+    view = sketch("a = Gemm(x, w[2,2])")
+    weight = np.array([[0.3, -0.8], [100.0, -100.0]], np.float32)
+    view = replace(view, constants=view.constants | {"w": weight})
+    assert layer(view).rounded(view).tolist() == [[[0.5, 63.5], [-1.0, -63.5]]]
 
 
 def test_steps_have_a_row_per_output():

@@ -46,6 +46,19 @@ def case(request):
     return linear, x, weight, onnxruntime.run(model, {"x": x})["y"]
 
 
+def test_a_patch_of_one_value_in_each_channel(case):
+    """As patches are that lie inside an image of these values, or of these values times what each tap has of them."""
+    linear, x, _, _ = case
+    axis = 1 if linear.node.op == "Conv" else x.ndim - 1
+    assert linear.inputs == x.shape[axis]
+    values = np.arange(1.0, 1.0 + linear.inputs)
+    wide = np.broadcast_to(values.reshape(-1, *[1] * (x.ndim - 1 - axis)), (*x.shape[:axis], *x.shape[axis:]))
+    columns = linear.columns(np.array(wide))
+    taps = np.ones(linear.shape[2:])
+    np.testing.assert_array_equal(linear.patch(values, taps), columns.max(2))
+    assert (linear.patch(values, taps / 2) == columns.max(2) / 2).all()
+
+
 def test_it_computes_what_onnxruntime_computes(case):
     linear, x, weight, y = case
     np.testing.assert_allclose(linear.forward(x, linear.matrices(weight)), y, atol=2e-5)

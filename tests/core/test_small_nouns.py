@@ -36,6 +36,16 @@ class TestBatch:
         assert np.array_equal(cut, tensor[: kept[0]] if kept else tensor)
 
     @pytest.mark.parametrize(
+        ("shape", "padded", "rows"),
+        [((5, 2, 2), 2, (3, 4)), ((3, 2), 0, (3, 2)), ((3,), 0, (3, 1)), ((4, 2), 0, (1, 8)), ((), 0, (1, 1))],
+    )
+    def test_what_a_tensor_holds_of_each_sample_is_a_row_where_that_can_be_told(self, shape, padded, rows):
+        tensor = np.arange(np.prod(shape)).reshape(shape)
+        found = Batch({}, 3, ("all",), padded).by_sample(tensor)
+        assert found.shape == rows
+        assert np.array_equal(found.ravel(), tensor.ravel()[: found.size])
+
+    @pytest.mark.parametrize(
         ("dtype", "real"), [("float16", True), ("float64", True), ("int8", False), ("bool", False), ("str", False)]
     )
     def test_real_numbers_are_floating_point(self, dtype, real):

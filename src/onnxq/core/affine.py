@@ -13,6 +13,7 @@ from onnxq.core.channels import weight_channels
 from onnxq.core.graph import GraphView, Node
 from onnxq.core.lane_rules import factors, is_own
 from onnxq.core.lanes import Lanes
+from onnxq.core.normal import Normal
 
 Real = NDArray[np.float64]
 
@@ -66,7 +67,14 @@ def reparametrized(view: GraphView, affine: Affine) -> GraphView:
             work.nodes.append(node)
         else:
             change(work, node)
-    return replace(view, nodes=tuple(work.nodes), constants=work.constants, shapes=work.shapes, dtypes=work.dtypes)
+    return replace(
+        view,
+        nodes=tuple(work.nodes),
+        constants=work.constants,
+        shapes=work.shapes,
+        dtypes=work.dtypes,
+        normals={tensor: work.normal(tensor) for tensor in view.normals},
+    )
 
 
 @dataclass
@@ -91,6 +99,11 @@ class _Work:
     def shift(self, tensor: str) -> Real:
         """In as many axes as the tensor has."""
         return self.shifts[self.lanes.of[tensor]]
+
+    def normal(self, tensor: str) -> Normal:
+        """How the numbers of a tensor are distributed now; what has no lanes has not moved."""
+        known = self.view.normals[tensor]
+        return known.moved(self.scale(tensor).ravel(), self.shift(tensor).ravel()) if tensor in self.lanes.of else known
 
     def stored(self, node: Node, index: int, value: Real, stem: str) -> Node:
         """The node with another constant as its input number `index`; the same node if that is what it reads."""

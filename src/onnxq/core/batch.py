@@ -49,6 +49,11 @@ class Batch:
             return tensor[: self.samples]
         return tensor
 
+    def by_sample(self, tensor: Array) -> Array:
+        """(samples, numbers) what `tensor` holds of each sample; one row of all if its first axis is not of samples."""
+        kept = self.unpadded(tensor)
+        return kept.reshape(self.samples if kept.ndim and len(kept) == self.samples else 1, -1)
+
     def has_scores(self, output: object) -> bool:
         """Whether `output` has the shape (samples, classes)."""
         if not (isinstance(output, np.ndarray) and is_real(output) and output.ndim == 2):

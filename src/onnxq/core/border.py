@@ -33,6 +33,20 @@ def border(view: GraphView, node: Node, moved: NDArray[np.float64]) -> NDArray[n
     return missing
 
 
+def shares(view: GraphView, node: Node, kernel: tuple[int, ...]) -> NDArray[np.float64]:
+    """(*kernel) the share of the places where each tap of a convolution reads a number, and not what is padded.
+
+    Without known sizes it is 1; so it is of other layers, which have no kernel.
+    """
+    found = np.ones(kernel)
+    read, made = (view.shapes.get(tensor, ())[2:] for tensor in (node.inputs[0], node.outputs[0]))
+    for axis, sizes in enumerate(zip(read, made, kernel, strict=False)):
+        if None not in (*read, *made):
+            taps = inside(node, axis, (sizes[0] or 0, sizes[1] or 0, sizes[2])).mean(0)
+            found = found * taps.reshape(-1, *[1] * (len(kernel) - 1 - axis))
+    return found
+
+
 def inside(node: Node, axis: int, sizes: tuple[int, int, int]) -> NDArray[np.float64]:
     """(results, taps) 1 where a tap of the kernel reads a number, 0 where it reads what is padded.
 

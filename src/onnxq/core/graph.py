@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from onnxq.core.names import Names
+from onnxq.core.normal import Normal
 
 Shape = tuple[int | None, ...]
 """Dimensions of a tensor; None where the size is known at run time only."""
@@ -67,6 +68,8 @@ class GraphView:
         shapes: by tensor name; absent where the rank is unknown.
         dtypes: numpy dtype names by tensor name; absent where unknown.
         captured: tensors that an If, Loop or Scan body reads from this graph.
+        normals: by tensor how its numbers are distributed, channel by channel along the second axis; known of what a
+            BatchNormalization made, folded or not.
     """
 
     nodes: tuple[Node, ...]
@@ -76,6 +79,7 @@ class GraphView:
     shapes: Mapping[str, Shape]
     dtypes: Mapping[str, str]
     captured: frozenset[str] = frozenset()
+    normals: Mapping[str, Normal] = field(default_factory=dict)
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:

@@ -23,7 +23,7 @@ def lanes_of(view: GraphView, free: Mapping[str, tuple[int, ...]] = NONE) -> Lan
 
     Args:
         view: the graph.
-        free: tensors that nothing makes, with the shape of their lanes.
+        free: tensors that nothing makes, or of whose node nothing is known, with the shape of their lanes.
     """
     survey = Survey(view)
     survey.of.update({tensor: survey.new(shape) for tensor, shape in free.items()})

@@ -94,6 +94,11 @@ class Layer:
         """The weight in `view`, as matrices."""
         return self.linear.matrices(view.constants[self.site.tensor]).astype(np.float64)
 
+    def rounded(self, view: GraphView) -> NDArray[np.float64]:
+        """The weight in `view` as it is stored, as matrices."""
+        most = self.weight.format.high
+        return np.clip(np.rint(self.matrices(view) / self.steps), -most, most) * self.steps
+
     @property
     def steps(self) -> NDArray[np.float64]:
         """The scales of the weight: (groups, rows, 1)."""
@@ -125,6 +130,17 @@ class Layer:
         if site is None or not site.tensor or site.node != self.node.name:
             return np.zeros(count)
         return np.broadcast_to(view.constants[site.tensor].reshape(-1), count).astype(np.float64)
+
+    def constant(self, view: GraphView) -> NDArray[np.float64]:
+        """What is added to each output channel, by the node and behind it: the mean over all places."""
+        found, convolves = self.offset(view), self.node.op == "Conv"
+        for tensor in Tail.of(view, view.by_name[self.node.name]).constants:
+            added = np.atleast_1d(view.constants[tensor])
+            rank = len(self.linear.shape) if convolves else added.ndim
+            added = added.reshape(*[1] * (rank - added.ndim), *added.shape)
+            axis = 1 if convolves else rank - 1
+            found = found + added.mean(tuple(at for at in range(rank) if at != axis), np.float64)
+        return found
 
     def shifted(self, view: GraphView, shift: NDArray[np.float64]) -> GraphView:
         """The graph with `shift`, a number per output channel, added to the layer's bias, where it can have one."""

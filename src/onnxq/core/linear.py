@@ -135,6 +135,11 @@ class Linear:
         """How many output channels there are."""
         return self.shape[1] if self._turned else self.shape[0]
 
+    @property
+    def inputs(self) -> int:
+        """How many input channels there are, of all groups together."""
+        return self.shape[0] if self._turned else self.shape[1] * self.groups
+
     @cached_property
     def _turned(self) -> bool:
         return self.node.op == "MatMul" or (self.node.op == "Gemm" and not self.node.integer("transB", 0))
@@ -163,6 +168,16 @@ class Linear:
         rank = len(self.shape) - 2
         found = patches[np.unravel_index(places, patches.shape[: rank + 1])]
         return found.reshape(len(places), self.groups, -1).transpose(1, 0, 2)
+
+    def patch(self, values: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The patch that has one value in each channel: (groups, columns).
+
+        Args:
+            values: (inputs,).
+            shares: (*kernel) what each tap has of them.
+        """
+        spread = values.reshape(self.groups, -1, 1) * shares.reshape(1, 1, -1)
+        return spread.reshape(self.groups, -1)
 
     def columns(self, x: Floats) -> Floats:
         """All patches of `x` side by side: (groups, columns, places)."""

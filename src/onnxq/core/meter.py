@@ -57,8 +57,7 @@ class Meter:
             made = run(batch.feeds)
             for name, value in wanted.items():
                 if is_real(value) and value.shape == made[name].shape:
-                    right, found = (batch.unpadded(array).astype(np.float64) for array in (value, made[name]))
-                    rows = batch.samples if right.ndim and len(right) == batch.samples else 1
-                    error, energy = (np.square(of).reshape(rows, -1).sum(1) for of in (found - right, right))
+                    right, found = (batch.by_sample(array).astype(np.float64) for array in (value, made[name]))
+                    error, energy = (np.square(of).sum(1) for of in (found - right, right))
                     logs.append(np.log(np.maximum(error[energy > 0] / energy[energy > 0], LEAST)))
         return float(np.exp(np.concatenate(logs).mean())) if any(map(len, logs)) else 0.0

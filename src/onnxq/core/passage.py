@@ -105,13 +105,12 @@ def _constants(view: GraphView, tail: Tail, like: Floats) -> Floats:
 
 def moved(layer: Layer, view: GraphView, batches: Sequence[Seen]) -> NDArray[np.float64]:
     """How much the mean of each output of a layer lacks: (outputs,)."""
-    stored = np.clip(np.rint(layer.matrices(view) / layer.steps), -layer.weight.format.high, layer.weight.format.high)
     patch, target, count = 0.0, 0.0, 0
     for batch in batches:
         patches, wanted = batch.at(layer, batch.places)
         patch, target = patch + patches.sum(axis=1, dtype=np.float64), target + wanted.sum(axis=1, dtype=np.float64)
         count += len(batch.places)
-    made = np.einsum("gmk,gk->gm", stored * layer.steps, patch)
+    made = np.einsum("gmk,gk->gm", layer.rounded(view), patch)
     return np.asarray((target - made) / count).reshape(-1) - layer.offset(view)
 
 

@@ -58,7 +58,7 @@ def dossier_of(
     Raises:
         StageError: a runtime failed.
     """
-    subject = read(load(model), result.recipe).edited(result.reference)
+    subject = read(load(model), result.recipe).edited(result.reference, {})
     found = replace(
         _dossier(model, subject, result.written, result.recipe),
         histograms=tuple(_histograms(result)),

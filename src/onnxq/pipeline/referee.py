@@ -58,11 +58,11 @@ def _powers(batch: Batch, before: Tensors, after: Tensors) -> NDArray[np.float64
     Only outputs of real numbers count.
     """
     pairs = [
-        (batch.unpadded(value), batch.unpadded(after[name]))
+        (batch.by_sample(value), batch.by_sample(after[name]))
         for name, value in before.items()
         if isinstance(value, np.ndarray) and is_real(value) and value.shape == np.shape(after[name])
     ]
-    rows = batch.samples if all(one.ndim and len(one) == batch.samples for one, _ in pairs) else 1
+    rows = min((len(one) for one, _ in pairs), default=batch.samples)
     cut = [(one.reshape(rows, -1), other.reshape(rows, -1)) for one, other in pairs]
     return np.array(
         [[SQNR.sums(one[row], other[row], None) for one, other in cut] for row in range(rows)], np.float64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from onnxq.catalog.formats import FORMATS, FORMATS_BY_NAME
 from onnxq.catalog.targets import TARGETS
 from onnxq.core.float_type import FloatType
 from onnxq.core.graph import GraphView
+from onnxq.core.normal import Normal
 from onnxq.core.plan import Plan
 from onnxq.core.recipe import Recipe
 from onnxq.core.rule import Match, Rule
@@ -45,9 +47,10 @@ class Subject:
         """Of ai.onnx."""
         return int(next(entry.version for entry in self.prepared.model.opset_import if not entry.domain))
 
-    def edited(self, model: onnx.ModelProto) -> Subject:
-        """The same with what fixes made of the prepared model."""
-        return replace(self, prepared=replace(self.prepared, model=model), view=onnx_io.view(model))
+    def edited(self, model: onnx.ModelProto, normals: Mapping[str, Normal]) -> Subject:
+        """The same with what fixes made of the prepared model, and of what BatchNormalization knew."""
+        prepared = replace(self.prepared, model=model, normals=normals)
+        return replace(self, prepared=prepared, view=_view(prepared))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -89,7 +92,11 @@ def read(given: onnx.ModelProto, recipe: Recipe) -> Subject:
             pick(FORMATS, str(asked), "format")
             raise RecipeError(f"The target '{target.name}' stores {what} as {stored}, not as {asked}.")
     prepared = prepare(given, onnxruntime.evaluate, max(target.opset, low.opset))
-    return Subject(prepared, onnx_io.view(prepared.model), target, low)
+    return Subject(prepared, _view(prepared), target, low)
+
+
+def _view(prepared: Prepared) -> GraphView:
+    return replace(onnx_io.view(prepared.model), normals=prepared.normals)
 
 
 def plan_of(subject: Subject, recipe: Recipe, given: Plan | str | None = None) -> Plan:

@@ -193,7 +193,8 @@ def _grid(subject: Subject) -> FloatType:
 
 
 def _edited(subject: Subject, view: GraphView) -> Subject:
-    return replace(subject.edited(edited(subject.prepared.model, subject.view, view)), view=view)
+    model = edited(subject.prepared.model, subject.view, view)
+    return replace(subject.edited(model, view.normals), view=view)
 
 
 def _is_idle(done: Fixed, found: Scaled) -> bool:

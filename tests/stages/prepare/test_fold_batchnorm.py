@@ -169,6 +169,44 @@ def test_rule_6_the_output_keeps_the_name_of_the_batchnorm(conv, prepared):
     assert [list(node.output) for node in result.graph.node] == [["u"], ["y"]]
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"t = Conv(x, w) {NORM.format('u', 't')} y = Relu(u)", ["Conv", "Relu"]),
+        (
+            f"t = Conv(x, w) s = Relu(t) {NORM.format('u', 's')} y = Relu(u)",
+            ["Conv", "Relu", "BatchNormalization", "Relu"],
+        ),
+    ],
+    ids=["folded", "not folded"],
+)
+def test_rule_7_the_distribution_of_the_output_is_known(text, left, conv, prepared):
+    offset, scale = np.array([1, 2, 3, 4], np.float32), np.array([1, -2, 3, -4], np.float32)
+    result = prepared(conv(text, B=offset, scale=scale))
+    assert ops(result.model) == left
+    assert list(result.normals) == ["u"]
+    np.testing.assert_array_equal(result.normals["u"].mean, offset)
+    np.testing.assert_array_equal(result.normals["u"].deviation, np.abs(scale))
+
+
+def test_rule_7_it_goes_by_the_name_that_the_output_has_in_the_end(conv, prepared):
+    """An Identity behind it gave its name, which is the model's."""
+    assert list(prepared(conv(f"t = Conv(x, w) {NORM.format('u', 't')} y = Identity(u)")).normals) == ["y"]
+
+
+def test_rule_7_nothing_is_known_in_training_mode_or_of_computed_parameters(apply, conv):
+    for model in (conv("t = Conv(x, w) y = BatchNormalization<training_mode = 1>(t, scale, B, mean, var)"), conv()):
+        if "training_mode" not in str(model):
+            model.graph.input.append(helper.make_tensor_value_info("B", onnx.TensorProto.FLOAT, [4]))
+        ir_model = ir.from_proto(model)
+        fold_batchnorm(ir_model, None)
+        assert not any(value.meta for node in ir_model.graph for value in node.outputs)
+
+
+def test_rule_7_changes_nothing_that_is_written(conv, prepared):
+    assert "normal" not in str(prepared(conv()).model)
+
+
 def test_the_stale_parameters_go(conv, prepared):
     result = prepared(conv()).model
     assert sorted(tensor.name for tensor in result.graph.initializer) == ["Conv_0_bias", "w_folded"]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from onnxq.catalog import pick
 from onnxq.catalog.fixes.adaround import AdaRound
+from onnxq.catalog.fixes.analytic_bias_correction import AnalyticBiasCorrection
 from onnxq.catalog.fixes.bias_correction import BiasCorrection
 from onnxq.catalog.fixes.equalization import Equalization
 from onnxq.catalog.fixes.first_layer import FirstLayer
@@ -22,6 +23,7 @@ FIXES: tuple[Fix, ...] = (
     SecondOrder(),
     AdaRound(),
     Reconstruction(),
+    AnalyticBiasCorrection(),
     BiasCorrection(),
 )
 

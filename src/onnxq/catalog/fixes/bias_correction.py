@@ -14,8 +14,8 @@ from onnxq.core.passage import Passage, moved
 class BiasCorrection:
     """Layer by layer, in the order of the graph, so that each sees what was corrected in front of it.
 
-    Nagel et al. 2019, section 4.2, with measured means. Those that BatchNorm knows are gone once it is folded; and
-    measured ones hold for any operator in front, and see the error of the layer's input too.
+    Nagel et al. 2019, section 4.2, with measured means. Unlike those that BatchNormalization knows
+    (`analytic-bias-correction`) they hold for any operator in front, and see the error of the layer's input too.
 
     Attributes:
         places: of a layer's outputs that are looked at.

@@ -10,7 +10,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxq.errors import ModelError, PrepareError
-from onnxq.stages.prepare.contract import Context, Evaluate, Note, Pass, Prepared
+from onnxq.stages.prepare.contract import NORMAL, Context, Evaluate, Note, Pass, Prepared
 from onnxq.stages.prepare.fold_batchnorm import fold_batchnorm
 from onnxq.stages.prepare.fold_constants import fold_constants
 from onnxq.stages.prepare.import_opset import import_opset
@@ -71,7 +71,9 @@ def prepare(model: onnx.ModelProto, evaluate: Evaluate, opset: int = 19) -> Prep
     changed = tuple(Note(step.name, count, step.text) for step, count in counts.items() if count)
     prepared = ir.to_proto(ir_model)
     prepared.training_info.extend(model.training_info)
-    return Prepared(prepared, changed, tuple(note for note in _notes_on_what_stays(ir_model) if note.count))
+    intact = tuple(note for note in _notes_on_what_stays(ir_model) if note.count)
+    values = (value for node in ir_model.graph for value in node.outputs if NORMAL in value.meta)
+    return Prepared(prepared, changed, intact, {value.name or "": value.meta[NORMAL] for value in values})
 
 
 def _read(model: onnx.ModelProto) -> ir.Model:

@@ -9,6 +9,11 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from onnxq.core.normal import Normal
+
+NORMAL = "onnxq.normal"
+"""The key in `ir.Value.meta`, which is not written, of what is known of the distribution of a value."""
+
 Evaluate = Callable[[onnx.ModelProto], Mapping[str, np.ndarray]]
 """Runs a model that has no inputs and returns its outputs by name; raises RuntimeFailure where it cannot."""
 
@@ -44,8 +49,16 @@ class Note:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The prepared model, with one note for each pass that changed something and for each thing left as it was."""
+    """The prepared model.
+
+    Attributes:
+        model: it.
+        changed: a note for each pass that changed something.
+        intact: a note for each thing left as it was.
+        normals: by tensor how the numbers are distributed that a BatchNormalization made, folded or not.
+    """
 
     model: onnx.ModelProto
     changed: tuple[Note, ...]
     intact: tuple[Note, ...]
+    normals: Mapping[str, Normal]

@@ -14,6 +14,8 @@ For Gemm, alpha stays and beta goes into the bias: ``b = beta * C``.
 4. A shared weight is not changed: the pair gets weights of its own under derived names.
 5. The folded weights are finite in the type of the weight; otherwise the pair stays.
 6. The output keeps the name that BatchNormalization gave it.
+7. What BatchNormalization knows stays with its output, folded or not: in each channel numbers have the mean B and the
+   standard deviation |scale|, and are normally distributed, or taken to be (Nagel et al. 2019, section 4.2).
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnxq.core.names import Names
-from onnxq.stages.prepare.contract import Context
+from onnxq.core.normal import Normal
+from onnxq.stages.prepare.contract import NORMAL, Context
 from onnxq.stages.prepare.names import names_from_model
 from onnxq.stages.prepare.values import (
     array_from_value,
@@ -45,7 +48,18 @@ _PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 def fold_batchnorm(model: ir.Model, _: Context) -> int:
     """Returns how many BatchNormalization nodes are gone."""
     names = names_from_model(model)
-    return sum(_fold(node, names) for node in model.graph if is_standard(node, model, "BatchNormalization"))
+    norms = [node for node in model.graph if is_standard(node, model, "BatchNormalization")]
+    for norm in norms:
+        _remember(norm)
+    return sum(_fold(norm, names) for norm in norms)
+
+
+def _remember(norm: ir.Node) -> None:
+    """Notes what is known of the output (rule 7)."""
+    scale, offset = (array_from_value(value) for value in norm.inputs[1:3])
+    if _infers(norm) and scale is not None and offset is not None:
+        normal = Normal(offset.astype(np.float64), np.abs(scale.astype(np.float64)))
+        norm.outputs[0].meta[NORMAL] = normal
 
 
 def _fold(norm: ir.Node, names: Names) -> bool:
@@ -83,9 +97,14 @@ def _sole_product(norm: ir.Node) -> ir.Node | None:
     return product if len(source.uses()) == 1 and not source.is_graph_output() else None
 
 
+def _infers(norm: ir.Node) -> bool:
+    """Whether it is in inference mode (rule 1)."""
+    return not norm.attributes.get_int("training_mode", 0) and not any(is_used(output) for output in norm.outputs[1:])
+
+
 def _factor_and_shift(norm: ir.Node) -> tuple[Array, Array] | None:
     """What the node multiplies each channel by, and then adds."""
-    if norm.attributes.get_int("training_mode", 0) or any(is_used(output) for output in norm.outputs[1:]):  # rule 1
+    if not _infers(norm):
         return None
     arrays = [array_from_value(value) for value in norm.inputs[1:]]
     doubles = [array.astype(np.float64) for array in arrays if array is not None]

@@ -56,9 +56,10 @@ def remove_node(node: ir.Node, heir: ir.Value) -> None:
 
 
 def take_name(heir: ir.Value, output: ir.Value) -> None:
-    """Gives `heir` the name and the declaration of an output that is gone."""
+    """Gives `heir` the name and the declaration of an output that is gone, and what is known of it."""
     heir.name = output.name
     heir.type, heir.shape = output.type or heir.type, output.shape or heir.shape
+    heir.meta.update(output.meta)
     heir.metadata_props.update(output.metadata_props)
 
 
