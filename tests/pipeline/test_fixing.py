@@ -220,6 +220,18 @@ class TestAuto:
         shelved(monkeypatch, HARMS, HELPS)
         assert written(quantized("auto")) == written(quantized("helps"))
 
+    def test_the_accuracy_with_each_that_was_taken_is_measured_on_the_evaluation_data(self):
+        report = quantized("auto").report
+        assert (report.fixes.labelled, report.fixes.top1) == (200, report.plain.figures["logits"]["top1"])
+        found = {attempt.fix: attempt.top1 for attempt in report.fixes.attempts}
+        assert found.pop("helps") == report.fidelity.figures["logits"]["top1"]
+        assert set(found.values()) == {None}
+
+    def test_without_labels_there_is_no_accuracy(self):
+        recipe, images = replace(PLAIN, fixes=("helps",)), {"image": EVAL["image"]}
+        fixes = onnxq.quantize(MODEL, CALIB, recipe, evaluation=images).report.fixes
+        assert (fixes.labelled, fixes.top1, fixes.attempts[0].top1) == (0, None, None)
+
     def test_with_few_samples_nothing_is_tried(self):
         told = []
 

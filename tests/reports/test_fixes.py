@@ -9,7 +9,7 @@ from rich.console import Console
 
 from onnxq.core.attempt import Attempt, Fixes
 from onnxq.core.report import Fidelity, Report
-from onnxq.reports.fixes import fixes_table, judged_on, together
+from onnxq.reports.fixes import fixes_table, judged_on, told
 
 TAKEN = Attempt("one", seconds=12.34, decibels=25.0, gain=2.5, error=0.12, same=98.4)
 REFUSED = Attempt("two", "it gained nothing", seconds=1.0, decibels=24.0, gain=-1.0, error=0.3, same=97.0)
@@ -76,7 +76,7 @@ def test_with_too_few_samples_they_were_not_judged():
 
 
 def test_what_all_gained_together():
-    (said,) = together(REPORT)
+    (said,) = told(REPORT)
     assert said == (
         "Without and with fixes, 'y' on 100 evaluation samples: SQNR 23.0 dB and 26.0 dB, top-1 91.00 % and 91.50 %, "
         "same class as FP32 97.00 % and 98.00 %"
@@ -85,8 +85,25 @@ def test_what_all_gained_together():
 
 @pytest.mark.parametrize("missing", ["plain", "fidelity"])
 def test_what_was_not_measured_is_not_told(missing):
-    assert not list(together(replace(REPORT, **{missing: None})))
+    assert not list(told(replace(REPORT, **{missing: None})))
 
 
 def test_an_output_that_cannot_be_compared_is_left_out():
-    assert not list(together(replace(REPORT, plain=Fidelity(100, {}, {}, {"y": "it holds int64"}))))
+    assert not list(told(replace(REPORT, plain=Fidelity(100, {}, {}, {"y": "it holds int64"}))))
+
+
+def test_accuracy_after_each_is_a_column_where_there_are_labels():
+    account = replace(ACCOUNT, attempts=(replace(TAKEN, top1=91.5), REFUSED, IDLE), labelled=1000, top1=91.0)
+    report = replace(REPORT, fixes=account)
+    assert "one 25.0 dB +2.50 ± 0.12 dB 98.4 % 91.5 % 12.3 s" in printed(report)
+    assert next(told(report)) == (
+        "top-1 is the accuracy on 1000 evaluation samples with all fixes so far; without any it is 91.0 %"
+    )
+
+
+def test_what_other_decisions_would_cost():
+    attempts = (replace(TAKEN, otherwise=-1.25), replace(REFUSED, otherwise=-0.5), IDLE)
+    assert list(told(replace(REPORT, fixes=replace(ACCOUNT, attempts=attempts))))[:2] == [
+        "Without one, and with those behind it done anew, the SQNR would be 1.25 dB lower",
+        "With two, and with those behind it done anew, the SQNR would be 0.50 dB lower",
+    ]

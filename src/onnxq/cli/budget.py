@@ -16,7 +16,7 @@ from onnxq.catalog.metrics.top1 import TOP1
 from onnxq.core.budget import Budget, Outcome
 from onnxq.core.recipe import Recipe
 from onnxq.errors import OutputError, RecipeError
-from onnxq.pipeline.fixing import SECONDS
+from onnxq.pipeline.course import SECONDS
 
 KINDS = (".csv", ".svg", ".png")
 

@@ -22,6 +22,9 @@ class Attempt:
         typical: by how many decibels one sample is closer, the mean over samples and outputs.
         doubt: the standard error of that.
         same: the share of these samples with the same class as FP32 in percent, where outputs hold classes.
+        otherwise: by how many decibels the model is closer in the end if this one is decided the other way, and those
+            behind it are done anew; None if that was not tried.
+        top1: the accuracy with it in percent, on evaluation samples; None without labels, or if it was not taken.
         drift: the largest relative difference that it made to an output of the float model; None if it is to change it.
         notes: what it did, and what it left and why.
     """
@@ -35,6 +38,8 @@ class Attempt:
     typical: float = 0.0
     doubt: float = 0.0
     same: float | None = None
+    otherwise: float | None = None
+    top1: float | None = None
     drift: float | None = None
     notes: tuple[str, ...] = ()
 
@@ -63,12 +68,16 @@ class Fixes:
         samples: how many were kept aside to judge them on.
         decibels: the SQNR there without any fix, the mean over the outputs; None if there were no samples.
         same: the share of these samples with the same class as FP32 in percent, where outputs hold classes.
+        labelled: evaluation samples that accuracy is measured on.
+        top1: the accuracy there without any fix in percent; None without labels.
     """
 
     attempts: tuple[Attempt, ...] = ()
     samples: int = 0
     decibels: float | None = None
     same: float | None = None
+    labelled: int = 0
+    top1: float | None = None
 
     @property
     def taken(self) -> tuple[str, ...]:

@@ -24,14 +24,27 @@ def product_of(found: Scaled, recipe: Recipe) -> Product:
 
 
 def closeness_of(
-    found: Scaled, product: Product, recipe: Recipe, execution: Execution, own: Sequence[OwnMetric] = ()
+    found: Scaled,
+    product: Product,
+    recipe: Recipe,
+    execution: Execution,
+    own: Sequence[OwnMetric] = (),
+    most: int | None = None,
 ) -> Fidelity | None:
     """How close it is on the evaluation data, else on some calibration samples; None if there are no samples.
+
+    Args:
+        found: the model.
+        product: what is written of it.
+        recipe: says how.
+        execution: how models are run.
+        own: metrics of the caller's.
+        most: samples at the most; None for all evaluation data.
 
     Raises:
         DataError: the labels fit no output.
     """
-    batches = found.ready.sources.checks(recipe.seed, execution.observer)
+    batches = found.ready.sources.checks(recipe.seed, execution.observer, most)
     if batches is None:
         return None
     setup = Setup.of(execution)

@@ -84,13 +84,20 @@ class Sources:
                 return first(part.some(1, seed)).feeds
         return None
 
-    def checks(self, seed: int, observer: Observer) -> Iterator[Batch] | None:
-        """What fidelity is measured on: the evaluation data, else some of the calibration samples, else None."""
-        if self.evaluation is not None:
+    def checks(self, seed: int, observer: Observer, most: int | None = None) -> Iterator[Batch] | None:
+        """What fidelity is measured on: the evaluation data, else some of the calibration samples, else None.
+
+        Args:
+            seed: draws the samples, where not all are taken.
+            observer: told when a batch is done.
+            most: samples at the most; None for all evaluation data.
+        """
+        if self.evaluation is not None and (most is None or len(self.evaluation) <= most):
             return counted(self.evaluation.batches(), len(self.evaluation), observer)
-        if self.calibration is not None:
-            return counted(self.calibration.some(CHECKED, seed), min(CHECKED, len(self.calibration)), observer)
-        return None
+        source, most = self.calibration if self.evaluation is None else self.evaluation, most or CHECKED
+        if source is None:
+            return None
+        return counted(source.some(most, seed), min(most, len(source)), observer)
 
 
 def first(batches: Iterator[Batch]) -> Batch:

@@ -23,15 +23,21 @@ def fixes_table(report: Report, verbose: bool = False) -> RenderableType:
     """
     fixes, classes = report.fixes, report.fixes.same is not None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    optional = (*(("same class",) if classes else ()), *(("drift",) if verbose else ()))
+    labels = fixes.top1 is not None
+    optional = (
+        *(("same class",) if classes else ()),
+        *(("top-1",) if labels else ()),
+        *(("drift",) if verbose else ()),
+    )
     for head in ("fix", "SQNR", "gained", *optional, "time", ""):
         table.add_column(head, justify="left" if head in ("fix", "") else "right", overflow="fold")
     for one in fixes.attempts:
         refusal = Text("" if one.is_taken else f"not taken: {one.refusal}", style="yellow")
         drift = "" if one.drift is None else f"{one.drift:.1e}"
-        figures = [measured(one), gained(one), *([percent(one.same)] if classes else []), *([drift] if verbose else [])]
+        shares = [*([percent(one.same)] if classes else []), *([percent(one.top1)] if labels else [])]
+        figures = [measured(one), gained(one), *shares, *([drift] if verbose else [])]
         table.add_row(Text(one.fix, style="green" if one.is_taken else ""), *figures, f"{one.seconds:.1f} s", refusal)
-    return Group(Text(f"Fixes, {judged_on(fixes)}", style="bold"), table, *map(Text, together(report)), Text())
+    return Group(Text(f"Fixes, {judged_on(fixes)}", style="bold"), table, *map(Text, told(report)), Text())
 
 
 def judged_on(fixes: Fixes) -> str:
@@ -42,7 +48,20 @@ def judged_on(fixes: Fixes) -> str:
     return f"judged on {where} that none of them saw; without any the SQNR is {decibels(fixes.decibels)} there"
 
 
-def together(report: Report) -> Iterator[str]:
+def told(report: Report) -> Iterator[str]:
+    """What a table of them does not say: what top-1 is, what another decision would cost, what all gained."""
+    fixes = report.fixes
+    if fixes.top1 is not None:
+        where = counted(fixes.labelled, "evaluation sample")
+        yield f"top-1 is the accuracy on {where} with all fixes so far; without any it is {percent(fixes.top1)}"
+    for one in fixes.attempts:
+        if one.otherwise is not None:
+            other = "Without" if one.is_taken else "With"
+            yield f"{other} {one.fix}, and with those behind it done anew, the SQNR would be {change(one.otherwise)}"
+    yield from _together(report)
+
+
+def _together(report: Report) -> Iterator[str]:
     """What all fixes gained on what fidelity is measured on, a sentence for each output."""
     before, after = report.plain, report.fidelity
     if before is None or after is None:
@@ -61,6 +80,11 @@ def measured(attempt: Attempt) -> str:
 def gained(attempt: Attempt) -> str:
     """What a fix gained, with its standard error."""
     return "" if attempt.decibels is None else f"{attempt.gain:+.2f} ± {attempt.error:.2f} dB"
+
+
+def change(gain: float) -> str:
+    """By how much an SQNR is another."""
+    return f"{abs(gain):.2f} dB {'higher' if gain > 0 else 'lower'}"
 
 
 def percent(share: float | None) -> str:

@@ -9,7 +9,7 @@ from tests.net import Net
 
 import onnxq
 from onnxq import Recipe
-from onnxq.pipeline.fixing import IDLE
+from onnxq.pipeline.course import IDLE
 from onnxq.pipeline.linting import lint
 from onnxq.runtimes.tensorrt import compile_ahead_of_time, compute_nodes, int8_nodes
 
