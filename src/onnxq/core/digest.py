@@ -31,7 +31,7 @@ def _pieces(value: object) -> Iterator[bytes | memoryview]:
     match value:
         case None | bool() | int() | float() | str() | bytes():
             yield f"{type(value).__name__} {value!r};".encode()
-        case np.ndarray() | np.generic():
+        case np.ndarray() | np.generic() if not value.dtype.hasobject:
             array = np.ascontiguousarray(value)
             yield f"{array.dtype.str} {np.shape(value)};".encode()
             yield array.reshape(-1).view(np.uint8).data

@@ -6,7 +6,8 @@ import hashlib
 import os
 import subprocess
 import sys
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ import pytest
 from tests.net import Net
 
 import onnxq
-from onnxq import Execution, Recipe
+from onnxq import Checkpoint, Execution, Recipe
 from onnxq.catalog import fixes as shelf
 from onnxq.catalog.fixes.adaround import AdaRound
 from onnxq.catalog.fixes.bias_correction import BiasCorrection
 from onnxq.catalog.fixes.reconstruction import Reconstruction
 from onnxq.catalog.fixes.second_order import SecondOrder
+from onnxq.core.journal import Journal
+from onnxq.core.memory import Memory
 from onnxq.core.observer import Silent
 
 MODELS = Path(__file__).parents[3] / "models"
@@ -136,6 +139,48 @@ def test_it_tells_how_far_it_is_and_can_be_stopped(name):
     with pytest.raises(KeyboardInterrupt):
         quantized(name, execution=Execution(observer=observer))
     assert list(dict.fromkeys(observer.steps))[:3] == [(k, observer.steps[0][1]) for k in range(3)]
+
+
+class Counting(Memory):
+    """Counts what is asked of it, and what of that was not known."""
+
+    asked = done = 0
+
+    def recall(self, task, work):
+        def counted():
+            self.done += 1
+            return work()
+
+        self.asked += 1
+        return super().recall(task, counted)
+
+
+@pytest.mark.parametrize("name", NAMES[:3])
+def test_stopped_and_resumed_it_makes_the_same_bytes_without_doing_it_all_again(once, name, tmp_path, monkeypatch):
+    monkeypatch.setattr("onnxq.core.journal.PAUSE", 0.0)
+    monkeypatch.setattr("onnxq.core.journal.SHARE", np.inf)
+    begun, resumed = (Checkpoint(tmp_path / "out.onnx", resume) for resume in (False, True))
+    with pytest.raises(KeyboardInterrupt):
+        quantized(name, execution=Execution(observer=Impatient(), memory=begun.memory))
+    assert begun.is_kept
+    memory = Counting(resumed.memory._begin)
+    assert written(quantized(name, execution=Execution(memory=memory))) == written(once(name))
+    assert memory.done == memory.asked - 2 > 0
+
+
+SIMILAR = {"second-order": {"lead": -1.0}, "adaround": {"steps": 39}, "reconstruction": {"work": 1e9}}
+
+
+@pytest.mark.parametrize("name", SIMILAR)
+def test_what_was_found_with_another_parameter_or_on_other_samples_is_not_taken(name, monkeypatch):
+    few, others = ({key: values[part] for key, values in CALIB.items()} for part in (slice(32), slice(1, 33)))
+    memory = Memory(lambda model, first: Journal())
+    remembering = partial(quantized, name, evaluation=None, execution=Execution(memory=memory))
+    remembering(calib=few)
+    assert written(remembering(calib=others)) == written(quantized(name, calib=others, evaluation=None))
+    fix = replace(next(fix for fix in FIXES if fix.name == name), **SIMILAR[name])
+    monkeypatch.setattr(shelf, "FIXES", (fix,))
+    assert written(remembering(calib=few)) == written(quantized(name, calib=few, evaluation=None))
 
 
 @every_fix

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.fix import Case, Fixed
-from onnxq.core.graph import GraphView
-from onnxq.core.layer import Layer, layers
-from onnxq.core.passage import Passage, Seen, moved
+from onnxq.core.layer import layers
+from onnxq.core.passage import Passage, moved
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,7 @@ class BiasCorrection:
             if layer.bias(view) is None:
                 without.append(f"{layer.node} has no bias to be corrected.")
             else:
-                view = self._corrected(case, view, layer, passage.stop(layer, view))
+                view = layer.shifted(view, moved(layer, view, passage.stop(layer, view)))
         case.observer.advance(len(found), len(found))
         count = len(found) - len(without)
         return Fixed(view, case.scales, (f"{count} biases are corrected.", *without, *left))
-
-    def _corrected(self, case: Case, view: GraphView, layer: Layer, batches: Sequence[Seen]) -> GraphView:
-        task = (self, layer, layer.held(view), batches)
-        found = case.memory.recall(task, lambda: {"shift": moved(layer, view, batches)})
-        return layer.shifted(view, found["shift"])
