@@ -168,7 +168,11 @@ def test_stopped_and_resumed_it_makes_the_same_bytes_without_doing_it_all_again(
     assert memory.done == memory.asked - 2 > 0
 
 
-SIMILAR = {"second-order": {"places": 64}, "adaround": {"steps": 5}, "reconstruction": {"rates": (0.003, 0.0002, 0.0001)}}
+SIMILAR = {
+    "second-order": {"places": 64},
+    "adaround": {"steps": 5},
+    "reconstruction": {"rates": (0.003, 0.0002, 0.0001)},
+}
 
 
 @pytest.mark.parametrize("name", SIMILAR)
