@@ -16,9 +16,12 @@ from onnxq.cli.output import NARROW, WIDE, console
 from onnxq.cli.page import add_report, check_page
 from onnxq.cli.progress import Bar
 from onnxq.cli.quantization import FILES, add_calibrators, add_data, calibration, check_percentile
+from onnxq.cli.resuming import note_given_up, resumable
 from onnxq.core.budget import Budget, Outcome
+from onnxq.core.execution import Execution
+from onnxq.core.recipe import Recipe
 from onnxq.errors import RecipeError
-from onnxq.pipeline import Result, quantize, save_recipe
+from onnxq.pipeline import Checkpoint, Result, quantize, save_recipe
 from onnxq.reports.json import report_json
 from onnxq.reports.text import summary
 
@@ -44,6 +47,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compile with TensorRT for RTX, and write nothing if a planned INT8 layer does not become one",
     )
+    how.add_argument(
+        "--resume", action="store_true", help="take what --fixes of an interrupted run with the same OUT had found"
+    )
     how.add_argument("--save-recipe", type=Path, metavar="FILE", help="write what was done as a recipe")
     add_report(command)
     add_budget(command)
@@ -59,13 +65,19 @@ def run(options: argparse.Namespace) -> None:
     _check_save(options)
     measures = options.eval is not None or options.calib is not None
     check_page(options.report, (options.output, options.save_recipe, options.front), measures)
-    budget = budget_of(options)
-    with Bar(options.quiet or options.json, options.verbose) as bar:
-        result, outcome = _quantized(options, budget, bar)
+    budget, checkpoint = budget_of(options), Checkpoint(options.output, options.resume)
+    with resumable(checkpoint, "found"), Bar(options.quiet or options.json, options.verbose) as bar:
+        recipe = _recipe(options, bar)
+        if recipe.fixes:
+            note_given_up(checkpoint, options, bar)
+        execution = replace(shared.execution(options, bar), memory=checkpoint.memory)
+        result, outcome = _quantized(options, budget, recipe, execution)
         kernels = _checked(result, options, bar) if options.check else None
         page = _page(options, result, outcome, bar) if options.report else None
         bar.begin("write")
         _write(options, result, outcome, page)
+        if recipe.fixes:
+            checkpoint.remove()
     if options.json:
         print(report_json(result.report, outcome))
     elif not options.quiet:
@@ -77,17 +89,29 @@ def run(options: argparse.Namespace) -> None:
             out.print(f"Checked with TensorRT for RTX: {kernels}", soft_wrap=True)
 
 
-def _quantized(options: argparse.Namespace, budget: Budget | None, bar: Bar) -> tuple[Result, Outcome | None]:
-    """The model, and what a search for a budget came to."""
+def _recipe(options: argparse.Namespace, bar: Bar) -> Recipe:
+    """What was asked for.
+
+    Raises:
+        RecipeError: it cannot be, or an option does nothing.
+    """
     recipe = shared.recipe(options, bar)
     check_percentile(options, recipe)
     check_time_limit(options, recipe)
+    if options.resume and not recipe.fixes:
+        raise RecipeError("--resume goes on with fixes, and there are none. Give --fixes, or leave out --resume.")
     if options.check:
         from onnxq.pipeline.building import check_is_possible  # noqa: PLC0415
 
         check_is_possible(recipe)
+    return recipe
+
+
+def _quantized(
+    options: argparse.Namespace, budget: Budget | None, recipe: Recipe, execution: Execution
+) -> tuple[Result, Outcome | None]:
+    """The model, and what a search for a budget came to."""
     calib, evaluation = calibration(options), shared.samples(options, options.eval)
-    execution = shared.execution(options, bar)
     if budget is not None:
         from onnxq.sensitivity import quantize_within  # noqa: PLC0415
 

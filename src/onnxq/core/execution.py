@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from onnxq.core.memory import Memory
 from onnxq.core.observer import Observer, Silent
 from onnxq.errors import RecipeError
 
@@ -24,6 +25,7 @@ class Execution:
         time_limit: seconds after which no fix is tried any more, so that a slower machine may take fewer; None for a
             few minutes where fixes are chosen automatically, and for no limit where they are named.
         jobs: batches that are run side by side while variants of a model are measured; None for one per core.
+        memory: of what fixes find, so that a run can go on where another one was stopped: `Checkpoint.memory`.
     """
 
     batch_size: int | None = None
@@ -33,6 +35,7 @@ class Execution:
     observer: Observer = field(default_factory=Silent)
     jobs: int | None = None
     time_limit: float | None = None
+    memory: Memory = field(default_factory=Memory)
 
     def __post_init__(self) -> None:
         if isinstance(self.providers, str):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from onnxq.core.batch import Run, Source
 from onnxq.core.graph import GraphView
+from onnxq.core.memory import Memory
 from onnxq.core.observer import Observer
 from onnxq.core.plan import Plan
 from onnxq.core.scales import Scales
@@ -42,6 +43,7 @@ class Case:
         observer: told of the progress as often as possible, since it may stop a fix that takes too long.
         cores: threads that may compute at a time.
         seed: chooses wherever something is drawn.
+        memory: of what was found before; what takes long is asked of it.
     """
 
     view: GraphView
@@ -54,6 +56,7 @@ class Case:
     observer: Observer
     cores: int = 1
     seed: int = 0
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True)

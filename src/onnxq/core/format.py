@@ -47,6 +47,10 @@ class Format:
     doc: str
     symmetric: bool = True
 
+    def stored(self, codes: Floats) -> NDArray[Any]:
+        """Codes in the type that holds them."""
+        return codes.astype(self.storage.lower())
+
     def scale(self, covered: Range) -> float:
         """The distance between codes that cover a range; a symmetric format's highest code stands for its amplitude."""
         if self.symmetric:

@@ -106,9 +106,13 @@ class Layer:
         spread = np.broadcast_to(self.weight.params.broadcastable(len(shape)), shape)
         return self.linear.matrices(spread)[:, :, :1].astype(np.float64)
 
-    def with_weight(self, view: GraphView, matrices: NDArray[np.float64]) -> GraphView:
-        """The graph with another weight."""
-        weight = self.linear.weight(matrices).astype(np.float32)
+    def held(self, view: GraphView) -> tuple[NDArray[np.float64], NDArray[np.float64], Site | None]:
+        """All that `view` holds of the layer: its weight, what it adds to its outputs, and where its bias is."""
+        return self.matrices(view), self.offset(view), self.bias(view)
+
+    def with_codes(self, view: GraphView, codes: NDArray[Any]) -> GraphView:
+        """The graph with a weight of these codes: (groups, rows, columns)."""
+        weight = self.linear.weight(codes * self.steps).astype(np.float32)
         return replace(view, constants={**view.constants, self.site.tensor: weight})
 
     def bias(self, view: GraphView) -> Site | None:

@@ -16,7 +16,7 @@ from onnxq.errors import DataError
 VERSION = 2
 BINS = 2 * HALF - 1
 
-_DAMAGED = (ValueError, KeyError, IndexError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (ValueError, KeyError, IndexError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 """What numpy and zipfile raise for bytes that are no npz file, a damaged one, or one of something else."""
 
 
@@ -67,7 +67,7 @@ def statistics_from_npz(content: bytes, where: str) -> Statistics:
                 f"'{where}' holds statistics of version {version}; this onnxq reads {VERSION}. Make them anew."
             )
         return Statistics(str(stored["model"]), dict(_rows(stored)))
-    except (*_DAMAGED, AttributeError, TypeError) as cause:
+    except (*DAMAGED, AttributeError, TypeError) as cause:
         raise DataError(
             f"'{where}' holds no statistics, or was damaged: {cause}. `onnxq calibrate` makes such files."
         ) from cause

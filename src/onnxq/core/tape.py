@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from onnxq.core.batch import Tensors
 from onnxq.core.block import Block
 from onnxq.core.graph import GraphView, Node
 from onnxq.core.layer import Layer, Stored, limits
@@ -43,6 +44,12 @@ class Tape:
     block: Block
     view: GraphView
     stored: Mapping[tuple[str, int], Stored]
+
+    @property
+    def constants(self) -> Tensors:
+        """What its nodes read of the graph."""
+        read = (tensor for node in self.block.nodes for tensor in node.inputs)
+        return {tensor: self.view.constants[tensor] for tensor in read if tensor in self.view.constants}
 
     def play(self, given: Mapping[str, Floats], parameters: Values) -> Played:
         """Runs the block.

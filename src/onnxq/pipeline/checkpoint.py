@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from onnxq import files
+import numpy as np
+
+from onnxq import __version__, files
 from onnxq.core.batch import Batch, hashed
 from onnxq.core.journal import Journal
+from onnxq.core.memory import Memory, Results
+from onnxq.core.memory_npz import npz_from_results, results_from_npz
 from onnxq.errors import DataError
 
 Entry = TypeVar("Entry")
@@ -76,6 +81,11 @@ class Checkpoint:
         self.is_kept = True
         return Journal(begun, keep)
 
+    @property
+    def memory(self) -> Memory:
+        """Of what fixes find: for an Execution."""
+        return Memory(partial(self.journal, _RESULTS, settings=f"{__version__}/{np.__version__}"))
+
     def remove(self) -> None:
         """The file is finished."""
         self.path.unlink(missing_ok=True)
@@ -88,4 +98,18 @@ def _difference(before: str, now: str) -> str:
     return _PARTS[-1]
 
 
-_PARTS = ("another model", "other samples, or with samples prepared in another way", "other settings")
+def _read(path: Path) -> tuple[str, Results]:
+    try:
+        return results_from_npz(path.read_bytes(), str(path))
+    except OSError as cause:
+        raise DataError(f"'{path}' cannot be resumed: {cause.strerror}. Leave out --resume to start again.") from cause
+
+
+_RESULTS = Record(npz_from_results, _read)
+"""Results of fixes."""
+
+_PARTS = (
+    "another model",
+    "other samples, or with samples prepared in another way",
+    "other settings, or another version of onnxq or NumPy",
+)

@@ -98,10 +98,11 @@ class Workshop:
         """One for the fixes of a model; its calibrator is the one that was chosen for it.
 
         Raises:
-            DataError: there are no samples, or they can be read only once.
+            DataError: there are no samples, or they can be read only once, or what is to be resumed is of others.
         """
         source, inputs = found.ready.sources.calibration_again(), onnx_io.inputs(found.ready.given)
         samples, aside = parted(source, inputs, machine.memory() // SHARE, MOST, ASIDE)
+        order.execution.memory.open(found.ready.subject.fingerprint, first(samples.batches()))
         settled = replace(order.recipe, calibrator=found.calibrator(order.recipe))
         return Workshop(replace(order, recipe=settled), clock, samples, aside)
 
@@ -171,6 +172,7 @@ def case_of(found: Scaled, samples: Source, execution: Execution) -> Case:
         run=Runner(found, execution),
         observer=execution.observer,
         cores=limits(execution).cores,
+        memory=execution.memory,
     )
 
 

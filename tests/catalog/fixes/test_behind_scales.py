@@ -6,7 +6,8 @@ import hashlib
 import os
 import subprocess
 import sys
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ import pytest
 from tests.net import Net
 
 import onnxq
-from onnxq import Execution, Recipe
+from onnxq import Checkpoint, Execution, Recipe
 from onnxq.catalog import fixes as shelf
 from onnxq.catalog.fixes.adaround import AdaRound
 from onnxq.catalog.fixes.bias_correction import BiasCorrection
 from onnxq.catalog.fixes.reconstruction import Reconstruction
 from onnxq.catalog.fixes.second_order import SecondOrder
+from onnxq.core.journal import Journal
+from onnxq.core.memory import Memory
 from onnxq.core.observer import Silent
 
 MODELS = Path(__file__).parents[3] / "models"
@@ -136,6 +139,58 @@ def test_it_tells_how_far_it_is_and_can_be_stopped(name):
     with pytest.raises(KeyboardInterrupt):
         quantized(name, execution=Execution(observer=observer))
     assert list(dict.fromkeys(observer.steps))[:3] == [(k, observer.steps[0][1]) for k in range(3)]
+
+
+class Counting(Memory):
+    """Counts what is asked of it, and what of that was not known."""
+
+    asked = done = 0
+
+    def recall(self, task, work):
+        def counted():
+            self.done += 1
+            return work()
+
+        self.asked += 1
+        return super().recall(task, counted)
+
+
+@pytest.mark.parametrize("name", NAMES[:3])
+def test_stopped_and_resumed_it_makes_the_same_bytes_without_doing_it_all_again(once, name, tmp_path, monkeypatch):
+    monkeypatch.setattr("onnxq.core.journal.PAUSE", 0.0)
+    monkeypatch.setattr("onnxq.core.journal.SHARE", np.inf)
+    begun, resumed = (Checkpoint(tmp_path / "out.onnx", resume) for resume in (False, True))
+    with pytest.raises(KeyboardInterrupt):
+        quantized(name, execution=Execution(observer=Impatient(), memory=begun.memory))
+    assert begun.is_kept
+    memory = Counting(resumed.memory._begin)
+    assert written(quantized(name, execution=Execution(memory=memory))) == written(once(name))
+    assert memory.done == memory.asked - 2 > 0
+
+
+SIMILAR = {
+    "second-order": {"places": 64},
+    "adaround": {"steps": 5},
+    "reconstruction": {"rates": (0.003, 0.0002, 0.0001)},
+}
+
+
+@pytest.mark.parametrize("name", SIMILAR)
+def test_what_was_found_with_another_parameter_or_on_other_samples_is_not_taken(name, monkeypatch):
+    net, draw = Net(), np.random.default_rng(0)
+    x = net.input("x", 4, 16, 8, 8)
+    for number in range(2):
+        weight = net.constant(f"w{number}", draw.standard_normal((16, 16, 3, 3)).astype(np.float32) / 12)
+        bias = net.constant(f"b{number}", draw.standard_normal(16).astype(np.float32))
+        x = net.node("Relu", net.node("Conv", x, weight, bias, pads=[1] * 4))
+    few, others = ({"x": draw.standard_normal((32, 16, 8, 8)).astype(np.float32)} for _ in range(2))
+    plainly = partial(quantized, name, model=net.model(x), evaluation=None)
+    remembering = partial(plainly, execution=Execution(memory=Memory(lambda model, first: Journal())))
+    before = written(remembering(calib=few))
+    assert written(remembering(calib=others)) == written(plainly(calib=others)) != before
+    fix = replace(next(fix for fix in FIXES if fix.name == name), **SIMILAR[name])
+    monkeypatch.setattr(shelf, "FIXES", (fix,))
+    assert written(remembering(calib=few)) == written(plainly(calib=few)) != before
 
 
 @every_fix

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from onnxq.catalog.formats import FORMATS_BY_NAME
+from onnxq.core.batch import Tensors
 from onnxq.core.fix import Case, Fixed
 from onnxq.core.graph import GraphView
 from onnxq.core.layer import Layer, layers
@@ -42,15 +43,18 @@ class AdaRound:
         for number, layer in enumerate(found):
             case.observer.advance(number, len(found))
             if not _on_grid(view, layer):
-                view = self._rounded(view, layer, passage.stop(layer, view), case.seed)
+                view = self._rounded(case, view, layer, passage.stop(layer, view))
                 rounded_ += 1
         case.observer.advance(len(found), len(found))
         return Fixed(view, case.scales, (f"{rounded_} of {len(found)} weights are rounded by what is learned.", *left))
 
-    def _rounded(self, view: GraphView, layer: Layer, batches: Sequence[Seen], seed: int) -> GraphView:
-        problem = _problem(view, layer, batches)
-        codes = rounded(problem, self.steps, self.size, seed)
-        return layer.with_weight(view, codes.astype(np.float64) * layer.steps)
+    def _rounded(self, case: Case, view: GraphView, layer: Layer, batches: Sequence[Seen]) -> GraphView:
+        def found() -> Tensors:
+            codes = rounded(_problem(view, layer, batches), self.steps, self.size, case.seed)
+            return {"codes": layer.weight.format.stored(codes)}
+
+        task = (self, case.seed, layer, layer.held(view), batches)
+        return layer.with_codes(view, case.memory.recall(task, found)["codes"])
 
 
 def _problem(view: GraphView, layer: Layer, batches: Sequence[Seen]) -> Problem:

@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxq.catalog.formats import FORMATS_BY_NAME
 from onnxq.core.adam import Adam
+from onnxq.core.batch import Tensors
 from onnxq.core.block import Block, blocks
 from onnxq.core.fix import Case, Fixed
 from onnxq.core.front import Front, few_enough
@@ -57,8 +58,8 @@ class Reconstruction:
             tick()
             here.advance(now.view, now.scales, _place(now.view, block.nodes[0].name))
             there.advance(case.reference, None, _place(case.reference, block.nodes[-1].name) + 1)
-            better = self._trained(now, block, list(self._examples(block, here, there)), self.work / len(pieces), tick)
-            now, gained = better or now, gained + (better is not None)
+            better = self._better(now, block, list(self._examples(block, here, there)), self.work / len(pieces), tick)
+            now, gained = _with(now, block, better), gained + bool(better)
         case.observer.advance(len(pieces), len(pieces))
         return Fixed(now.view, now.scales, (f"{gained} of {len(pieces)} blocks came closer.", *left))
 
@@ -72,22 +73,28 @@ class Reconstruction:
                 part = slice(row, row + self.rows) if alike else ...
                 yield {tensor: array[part] for tensor, array in given.items()}, target[part]
 
-    def _trained(
+    def _better(
         self, case: Case, block: Block, examples: Sequence[Example], work: float, tick: Callable[[], None]
-    ) -> Case | None:
-        """The model with a better block, None if it became no better."""
-        aside = examples[3::4] or examples
-        seen = [one for number, one in enumerate(examples) if number % 4 != 3]
+    ) -> Tensors:
+        """What makes a block better, as it is stored; nothing if it became no better."""
         deck = Tape(block, case.view, _stored(case, block))
         start = _parameters(case, block, deck)
-        values = deck.play(seen[0][0], start).values
-        each = 3 * sum(layer.linear.multiplications(values[layer.node.outputs[0]]) for layer in block.layers)
-        steps = int(np.clip(work / each, self.steps[1], self.steps[0]))
-        order = _drawn(len(seen), steps, case.seed)
-        after = self._descended(deck, start, [seen[one] for one in order], tick)
-        if not _noise(deck, after, aside) < _noise(deck, start, aside):
-            return None
-        return _with(case, block, after)
+
+        def found() -> Tensors:
+            seen = [one for number, one in enumerate(examples) if number % 4 != 3]
+            order = _drawn(len(seen), self._count(deck, start, seen[0], work), case.seed)
+            after = self._descended(deck, start, [seen[one] for one in order], tick)
+            aside = examples[3::4] or examples
+            return _settled(block, after) if _noise(deck, after, aside) < _noise(deck, start, aside) else {}
+
+        task = (self, case.seed, block, deck.constants, deck.stored, start, examples, work)
+        return case.memory.recall(task, found)
+
+    def _count(self, deck: Tape, start: Values, example: Example, work: float) -> int:
+        """The steps that there is time for."""
+        values = deck.play(example[0], start).values
+        each = 3 * sum(layer.linear.multiplications(values[layer.node.outputs[0]]) for layer in deck.block.layers)
+        return int(np.clip(work / each, self.steps[1], self.steps[0]))
 
     def _descended(self, deck: Tape, start: Values, examples: Sequence[Example], tick: Callable[[], None]) -> Values:
         """The parameters after a step for each of the examples."""
@@ -147,13 +154,21 @@ def _noise(deck: Tape, parameters: Values, examples: Sequence[Example]) -> float
     return sum(float(np.sum(np.square(deck.play(given, parameters).output - target))) for given, target in examples)
 
 
-def _with(case: Case, block: Block, parameters: Values) -> Case:
-    """The model with what was found in place of what there was."""
-    view, known = case.view, dict(case.scales.activations)
+def _settled(block: Block, parameters: Values) -> Tensors:
+    """The parameters with codes that are whole."""
+    found = {}
     for layer in block.layers:
         most = layer.weight.format.high
-        whole = np.clip(np.rint(parameters[codes(layer)].astype(np.float64)), -most, most)
-        view = layer.with_weight(view, whole * layer.steps)
+        whole = np.clip(np.rint(parameters[codes(layer)]), -most, most)
+        found[codes(layer)] = layer.weight.format.stored(whole)
+    return {**parameters, **found}
+
+
+def _with(case: Case, block: Block, parameters: Tensors) -> Case:
+    """The model with what was found in place of what there was, if anything was."""
+    view, known = case.view, dict(case.scales.activations)
+    for layer in block.layers if parameters else ():
+        view = layer.with_codes(view, parameters[codes(layer)])
         if shift(layer) in parameters:
             view = layer.shifted(view, parameters[shift(layer)].astype(np.float64))
     for tensor, kept in known.items():

@@ -10,6 +10,7 @@ from operator import add
 import numpy as np
 
 from onnxq.catalog.formats import FORMATS_BY_NAME
+from onnxq.core.batch import Tensors
 from onnxq.core.fix import Case, Fixed
 from onnxq.core.graph import GraphView
 from onnxq.core.layer import Layer, layers
@@ -46,11 +47,16 @@ class SecondOrder:
         view = case.view
         for number, layer in enumerate(found):
             case.observer.advance(number, len(found))
-            view = self._rounded(view, layer, passage.stop(layer, view))
+            view = self._rounded(case, view, layer, passage.stop(layer, view))
         case.observer.advance(len(found), len(found))
         return Fixed(view, case.scales, (f"{len(found)} weights are rounded together.", *left))
 
-    def _rounded(self, view: GraphView, layer: Layer, batches: Sequence[Seen]) -> GraphView:
+    def _rounded(self, case: Case, view: GraphView, layer: Layer, batches: Sequence[Seen]) -> GraphView:
+        task = (self, layer, layer.held(view), batches)
+        found = case.memory.recall(task, lambda: self._found(view, layer, batches))
+        return layer.with_codes(layer.shifted(view, found["shift"]), found["codes"])
+
+    def _found(self, view: GraphView, layer: Layer, batches: Sequence[Seen]) -> Tensors:
         aside = batches[3::4]
         sums = [moments(layer, [batch for number, batch in enumerate(batches) if number % 4 != 3])]
         sums += [moments(layer, aside)] if aside else []
@@ -59,9 +65,8 @@ class SecondOrder:
         whole = reduce(add, sums)
         weight = self._fitted(layer.matrices(view), sums, whole)
         codes = second_order(weight, damped(whole.moment), layer.steps, layer.weight.format.high)
-        after = codes * layer.steps
-        shift = whole.bias(after).reshape(-1) - layer.offset(view)
-        return layer.with_weight(layer.shifted(view, shift), after)
+        shift = whole.bias(codes * layer.steps).reshape(-1) - layer.offset(view)
+        return {"codes": layer.weight.format.stored(codes), "shift": shift}
 
     def _fitted(self, weight: Matrices, sums: Sequence[Moments], whole: Moments) -> Matrices:
         """The weight that fits, judged by every fourth batch; less caution has to pay, as it costs rare inputs."""
