@@ -53,7 +53,9 @@ class FullRange:
         if not shifted.finer:
             return Fixed(case.view, notes=("No activation is shifted: none would be stored any finer.",))
         affine = Affine.of(shifted.lanes, shifts=shifted.on_grid)
-        view = reparametrized(_as_stored(case.view, case.scales), affine)
+        stored = _as_stored(case.view, case.scales)
+        view = reparametrized(replace(case.view, constants={**case.view.constants, **stored}), affine)
+        view = replace(view, constants={**view.constants, **{name: case.view.constants[name] for name in stored}})
         added = len(view.nodes) - len(case.view.nodes)
         notes = (
             f"{len(shifted.finer)} of {len(case.plan.activations)} activations are shifted.",
@@ -180,12 +182,12 @@ class _Shifted:
         return shifts
 
 
-def _as_stored(view: GraphView, scales: Scales) -> GraphView:
-    """The graph with weights as they are when they are dequantized: shifts are folded into what is computed."""
+def _as_stored(view: GraphView, scales: Scales) -> Mapping[str, NDArray[np.float32]]:
+    """Weights as they are when they are dequantized: shifts are folded into what is computed."""
     rounded = {}
     for site, params in scales.weights.items():
         weight = view.constants[site.tensor]
         if len(view.sites[site.tensor]) == 1:
             codes = FORMATS_BY_NAME[params.spec.format].round_trip(weight, params.broadcastable(weight.ndim))
             rounded[site.tensor] = codes.astype(np.float32)
-    return replace(view, constants={**view.constants, **rounded})
+    return rounded
