@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from onnxq.catalog.floats.bf16 import BF16
+from onnxq.catalog.floats.fp16 import FP16
 from onnxq.catalog.formats.int8 import INT8
 from onnxq.catalog.formats.uint8 import UINT8
 from onnxq.core.digest import digest
@@ -79,3 +81,8 @@ def test_another_process_finds_the_same():
 def test_what_has_no_order_or_no_content_has_none(value):
     with pytest.raises(TypeError, match=r"has no digest\.$"):
         digest((1, value))
+
+
+def test_types_are_told_apart_by_name():
+    assert digest(FP16) == digest(FP16)
+    assert len({digest(FP16), digest(BF16), digest(INT8)}) == 3

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.sketch import sketch
 
+from onnxq.catalog.floats.fp16 import FP16
 from onnxq.catalog.formats.int8 import INT8
 from onnxq.core.graph import Site
 from onnxq.core.layer import Layer, Stored, Tail, limits
@@ -57,6 +58,13 @@ def test_limits_that_are_attributes_are_found_as_well():
 
 
 class TestBias:
+    def test_it_is_rounded_as_it_will_be_written(self):
+        view = sketch("a = Conv(x, w[4,4,1,1], b[4])")
+        half, shift = replace(layer(view), low=FP16), np.full(4, 1 / 3)
+        (found,) = [value for name, value in half.shifted(view, shift).constants.items() if name == "b"]
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, (view.constants["b"] + shift).astype(np.float16).astype(np.float32))
+
     def test_the_one_that_there_is_gets_more(self):
         view = sketch("a = Conv(x, w[4,4,1,1], b[4])")
         one = layer(view)

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 
+from onnxq.core.float_type import FloatType
 from onnxq.core.format import Format
 
 
@@ -35,8 +36,8 @@ def _pieces(value: object) -> Iterator[bytes | memoryview]:
             array = np.ascontiguousarray(value)
             yield f"{array.dtype.str} {np.shape(value)};".encode()
             yield array.reshape(-1).view(np.uint8).data
-        case Format():
-            yield f"format {value.name};".encode()  # no two have one name
+        case Format() | FloatType():
+            yield f"{type(value).__name__} {value.name};".encode()  # no two have one name
         case Mapping():
             yield f"mapping {len(value)};".encode()
             yield from _all(item for pair in value.items() for item in pair)

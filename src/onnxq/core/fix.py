@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from onnxq.core.batch import Run, Source
+from onnxq.core.float_type import FloatType
 from onnxq.core.graph import GraphView
 from onnxq.core.memory import Memory
 from onnxq.core.observer import Observer
@@ -42,6 +43,7 @@ class Case:
         run: makes models that can be run.
         observer: told of the progress as often as possible, since it may stop a fix that takes too long.
         cores: threads that may compute at a time.
+        low: the type that what is not quantized is written in; None for FP32.
         seed: chooses wherever something is drawn.
         memory: of what was found before; what takes long is asked of it.
     """
@@ -55,6 +57,7 @@ class Case:
     run: Lab
     observer: Observer
     cores: int = 1
+    low: FloatType | None = None
     seed: int = 0
     memory: Memory = field(default_factory=Memory)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxq.core.fix import Case
+from onnxq.core.float_type import FloatType
 from onnxq.core.format import Format
 from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.linear import Floats, Linear
@@ -81,6 +82,7 @@ class Layer:
         weight: how that is stored.
         input: how what it reads is stored, None if that is float.
         tail: what its kernel computes behind it.
+        low: the type that its bias is written in; None for FP32.
     """
 
     node: Node
@@ -89,6 +91,7 @@ class Layer:
     weight: Stored
     input: Stored | None
     tail: Tail
+    low: FloatType | None = None
 
     def matrices(self, view: GraphView) -> NDArray[np.float64]:
         """The weight in `view`, as matrices."""
@@ -147,12 +150,16 @@ class Layer:
         return found
 
     def shifted(self, view: GraphView, shift: NDArray[np.float64]) -> GraphView:
-        """The graph with `shift`, a number per output channel, added to the layer's bias, where it can have one."""
+        """The graph with `shift`, a number per output channel, added to the layer's bias, where it can have one.
+
+        The bias is rounded as it will be when it is written, so that layers behind see that too, and make it good.
+        """
         site = self.bias(view)
         if site is None:
             return view
         old = view.constants[site.tensor] if site.tensor else np.zeros(shift.size, np.float32)
         new = np.asarray(old + shift.reshape(-1), np.float32)
+        new = new if self.low is None else self.low.round(new)
         if len(view.sites.get(site.tensor, ())) == 1:
             return replace(view, constants={**view.constants, site.tensor: new})
         name = view.names.fresh(f"{self.node.name}_bias")
@@ -183,7 +190,9 @@ def layers(case: Case, formats: Mapping[str, Format]) -> tuple[tuple[Layer, ...]
         else:
             read = Site(node.inputs[0], node.name, 0)
             weight = _stored(case.scales.weights[site], formats)
-            found.append(Layer(node, linear, site, weight, stored(case, read, formats), Tail.of(case.view, node)))
+            found.append(
+                Layer(node, linear, site, weight, stored(case, read, formats), Tail.of(case.view, node), case.low)
+            )
     return tuple(found), tuple(left)
 
 

@@ -26,7 +26,7 @@ SECONDS = 240.0
 SAVED = 0.1
 """The share of the time that is saved for each fix behind, so that one that takes too long does not cost the others."""
 
-DOUBTFUL = 0.3
+DOUBTFUL = 0.5
 """Decibels: a fix that gained or lost less is decided the other way for a try, once it is known what comes behind."""
 
 IDLE, LATE, USELESS = "there is nothing that it could change", "the time limit passed", "it gained nothing"

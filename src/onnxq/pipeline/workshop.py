@@ -172,6 +172,7 @@ def case_of(found: Scaled, samples: Source, execution: Execution) -> Case:
         run=Runner(found, execution),
         observer=execution.observer,
         cores=limits(execution).cores,
+        low=found.subject.low,
         memory=execution.memory,
     )
 
