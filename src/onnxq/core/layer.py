@@ -14,6 +14,7 @@ from onnxq.core.float_type import FloatType
 from onnxq.core.format import Format
 from onnxq.core.graph import GraphView, Node, Site
 from onnxq.core.linear import Floats, Linear
+from onnxq.core.rounding import nearest
 from onnxq.core.scales import QuantParams
 
 
@@ -99,8 +100,7 @@ class Layer:
 
     def rounded(self, view: GraphView) -> NDArray[np.float64]:
         """The weight in `view` as it is stored, as matrices."""
-        most = self.weight.format.high
-        return np.clip(np.rint(self.matrices(view) / self.steps), -most, most) * self.steps
+        return nearest(self.matrices(view), self.steps, self.weight.format.high) * self.steps
 
     @property
     def steps(self) -> NDArray[np.float64]:

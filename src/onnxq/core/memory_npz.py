@@ -10,7 +10,7 @@ import numpy as np
 
 from onnxq.core.batch import Tensors
 from onnxq.core.memory import Results
-from onnxq.core.statistics_npz import DAMAGED
+from onnxq.core.statistics_npz import DAMAGED, arrays_from_npz
 from onnxq.errors import DataError
 
 VERSION = 1
@@ -51,8 +51,7 @@ def results_from_npz(content: bytes, where: str) -> tuple[str, Results]:
         DataError: it holds no results, those of another version of onnxq, or was damaged.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            stored: dict[str, Any] = {name: archive[name] for name in archive.files}
+        stored = arrays_from_npz(content)
         if int(stored["onnxq_memory"]) != VERSION:
             raise ValueError(f"its layout is not {VERSION}")
         return str(stored["origin"]), dict(_rows(stored))

@@ -73,11 +73,13 @@ class Passage:
         return tuple(self._batches(layer))
 
     def _batches(self, layer: Layer) -> Iterator[Seen]:
-        several = len(self._float.values)
+        several, case = len(self._float.values), self._case
+        constants = _sum(case.view, layer.tail), _sum(case.reference, Tail.of(case.reference, layer.node))
         pairs = zip(self._quantized.values, self._float.values, strict=True)
         for number, (here, there) in enumerate(pairs):
             read, wanted = here[layer.node.inputs[0]], there[layer.node.outputs[0]]
-            wanted, added = self._joined(layer, wanted, here, there)
+            added = np.broadcast_to(constants[0], wanted.shape)
+            wanted, added = self._joined(layer, wanted + constants[1] - constants[0], added, here, there)
             if layer.input:
                 read = layer.input.seen(read)
             draw = np.random.default_rng((self._case.seed, self._numbers[layer.node.name], number))
@@ -85,22 +87,22 @@ class Passage:
             places = np.arange(total) if total <= most else np.sort(draw.choice(total, most, replace=False))
             yield Seen(read, wanted, added, places)
 
-    def _joined(self, layer: Layer, wanted: Floats, here: Tensors, there: Tensors) -> tuple[Floats, Floats]:
-        """What is wanted less what is added behind by mistake; and all that is added behind."""
-        case, shortcut = self._case, layer.tail.shortcut
-        added = _constants(case.view, layer.tail, wanted)
-        wanted = wanted + _constants(case.reference, Tail.of(case.reference, layer.node), wanted) - added
+    def _joined(
+        self, layer: Layer, wanted: Floats, added: Floats, here: Tensors, there: Tensors
+    ) -> tuple[Floats, Floats]:
+        """What is wanted less the error of the shortcut; and all that is added behind."""
+        shortcut = layer.tail.shortcut
         if shortcut is None or not (shortcut.tensor in here and shortcut.tensor in there):
             return wanted, added
-        kept = stored(case, shortcut, self._formats)
+        kept = stored(self._case, shortcut, self._formats)
         brought = here[shortcut.tensor]
         brought = kept.seen(brought) if kept else brought
         return wanted + (there[shortcut.tensor] - brought), added + brought
 
 
-def _constants(view: GraphView, tail: Tail, like: Floats) -> Floats:
-    """The sum of the constants that a tail adds."""
-    return sum((view.constants[name] for name in tail.constants), np.zeros_like(like))
+def _sum(view: GraphView, tail: Tail) -> Floats:
+    """The sum of the constants that a tail adds, as far as their shapes go."""
+    return sum((view.constants[name] for name in tail.constants), np.zeros((), np.float32))
 
 
 def moved(layer: Layer, view: GraphView, batches: Sequence[Seen]) -> NDArray[np.float64]:

@@ -20,6 +20,12 @@ DAMAGED = (ValueError, KeyError, IndexError, OSError, EOFError, NotImplementedEr
 """What numpy and zipfile raise for bytes that are no npz file, a damaged one, or one of something else."""
 
 
+def arrays_from_npz(content: bytes) -> dict[str, Any]:
+    """All arrays of a file, by name; what it raises for others is in DAMAGED."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
 def npz_from_statistics(statistics: Statistics, compressed: bool = True) -> bytes:
     """The content of a file: the same for the same statistics, whatever the order of their tensors.
 
@@ -60,8 +66,7 @@ def statistics_from_npz(content: bytes, where: str) -> Statistics:
         DataError: it holds no statistics, those of another version of onnxq, or was damaged.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            stored: dict[str, Any] = {name: archive[name] for name in archive.files}
+        stored = arrays_from_npz(content)
         if (version := int(stored["onnxq_statistics"])) != VERSION:
             raise DataError(
                 f"'{where}' holds statistics of version {version}; this onnxq reads {VERSION}. Make them anew."
